@@ -168,3 +168,20 @@ debian_tar() {
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/info/*' \
 		"$PRISM_SUITE" - -
 }
+
+# make_here DIR CMD...: as make_dir, for what must be made in its final place
+# because it remembers its path. DIR/.complete says that it is whole.
+make_here() {
+	[ -e "$1/.complete" ] || locked "$(basename "$1")" make_here_locked "$@"
+}
+
+make_here_locked() {
+	local dir=$1
+	shift
+
+	[ ! -e "$dir/.complete" ] || return 0
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	"$@" "$dir"
+	touch "$dir/.complete"
+}
