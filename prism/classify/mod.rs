@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Classification of packets: which flow a packet belongs to and which rule names that flow.
+//!
+//! The packet path calls three things, in this order:
+//!
+//! 1. [`parse`] reads the headers of a packet and gives its [`Flow`]: of the packet itself, or of the
+//!    packet inside where it is VXLAN.
+//! 2. [`Table::lookup`] finds the [`Rule`] that names the flow.
+//! 3. [`Bucket::take`] tells whether that rule's rate still admits the packet.
+//!
+//! Nothing here knows a kernel type, allocates, blocks, panics or contains `unsafe`: memory comes
+//! from the caller as slices, and the same files build on the host for tests. All of it may be called
+//! in any context.
+//!
+//! Not supported, hence unclassified: fragments, IPv4 options, IPv6 extension headers, more than one
+//! VLAN tag, tunnels other than VXLAN, VXLAN inside VXLAN.
+
+pub mod bucket;
+mod flow;
+mod packet;
+pub mod rule;
+pub mod table;
+mod unclassified;
+mod wire;
+
+pub use self::{
+    bucket::Bucket,
+    flow::{
+        Addresses,
+        Family,
+        Flow,
+        Protocol,
+        Transport,
+        Vni, //
+    },
+    packet::{
+        parse,
+        Packet,
+        Tunnel,
+        VxlanPorts,
+        WINDOW, //
+    },
+    rule::{
+        Class,
+        Rule, //
+    },
+    table::Table,
+    unclassified::Unclassified, //
+};

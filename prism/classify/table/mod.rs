@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Lookup of the rule that names a flow, by mask group and hash (tuple space search).
+//!
+//! Rules of one shape, that is, which look at the same bits of a flow, are in one group. A lookup
+//! masks the flow once for each group and finds what is left in a hash table, so its cost grows with
+//! the number of shapes and not with the number of rules. A range of ports is entered as the prefixes
+//! that it consists of.
+//!
+//! Of several rules that name a flow, the one with the highest
+//! [specificity](super::rule::Match::specificity) is found, and among equals the first one.
+
+mod build;
+mod group;
+mod hash;
+mod shape;
+
+use core::ops::Deref;
+
+use super::Flow;
+
+pub use self::{
+    build::{
+        Error,
+        Plan, //
+    },
+    group::{
+        Entry,
+        Group,
+        Slot, //
+    },
+};
+
+use self::{
+    group::Rank,
+    hash::Key, //
+};
+
+/// The largest number of entries: one for a rule without ranges of ports, up to 30 for a range.
+pub const ENTRIES_MAX: usize = u16::MAX as usize;
+
+/// The largest number of shapes.
+pub const SHAPES_MAX: usize = 1024;
+
+/// The longest run of slots that a lookup in a group visits.
+pub const PROBES_MAX: usize = 64;
+
+/// A lookup table over the memory that its builder was given.
+pub struct Table<G, S, E> {
+    groups: G,
+    slots: S,
+    entries: E,
+    key: Key,
+}
+
+impl<G, S, E> Table<G, S, E>
+where
+    G: Deref<Target = [Group]>,
+    S: Deref<Target = [Slot]>,
+    E: Deref<Target = [Entry]>,
+{
+    /// Whether there is no rule, so that no flow need be looked up.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.groups.first().is_none_or(Group::is_unused)
+    }
+
+    /// The index of the rule that names `flow`, in the order in which the rules were given.
+    #[inline]
+    pub fn lookup(&self, flow: &Flow) -> Option<usize> {
+        self.search(flow, &mut ())
+    }
+
+    /// As [`lookup`](Self::lookup), and tells what it cost.
+    pub fn lookup_with_cost(&self, flow: &Flow) -> (Option<usize>, Cost) {
+        let mut cost = Cost::default();
+        let rule = self.search(flow, &mut cost);
+
+        (rule, cost)
+    }
+
+    #[inline]
+    fn search(&self, flow: &Flow, meter: &mut impl Meter) -> Option<usize> {
+        let mut best = Rank::NONE;
+
+        for group in self.groups.iter() {
+            // Groups are sorted: neither this one nor those behind it have a better rule.
+            if group.best() <= best {
+                break;
+            }
+            meter.group();
+            if group.may_have(flow.words()) {
+                best = best.max(self.find(group, flow, meter));
+            }
+        }
+        best.rule()
+    }
+
+    /// The rank of the rule in `group` that names `flow`.
+    #[inline]
+    fn find(&self, group: &Group, flow: &Flow, meter: &mut impl Meter) -> Rank {
+        let hash = group.hash(&self.key, flow.words());
+        let run = self.slots.get(self.key.home(hash)..).unwrap_or_default();
+
+        // The builder saw to it that a run of used slots ends before long.
+        for slot in run.iter().take_while(|slot| !slot.is_empty()) {
+            meter.probe();
+            if let Some(entry) = slot.entry(hash, &self.entries) {
+                if entry.is_of(group, flow.words()) {
+                    return entry.rank();
+                }
+            }
+        }
+        Rank::NONE
+    }
+}
+
+/// What a lookup cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// How many groups were looked at.
+    pub groups: usize,
+    /// How many used slots were looked at.
+    pub probes: usize,
+}
+
+/// Counts the steps of a lookup, or compiles to nothing.
+trait Meter {
+    fn group(&mut self);
+    fn probe(&mut self);
+}
+
+impl Meter for () {
+    #[inline]
+    fn group(&mut self) {}
+    #[inline]
+    fn probe(&mut self) {}
+}
+
+impl Meter for Cost {
+    fn group(&mut self) {
+        self.groups = self.groups.saturating_add(1);
+    }
+
+    fn probe(&mut self) {
+        self.probes = self.probes.saturating_add(1);
+    }
+}
