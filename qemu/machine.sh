@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2154
+#
+# The command line of QEMU, in args, from the options of run.sh.
+
+hub=0
+nic=0
+
+# card MODEL NETDEV: one NIC; its MAC address tells its number.
+card() {
+	local mac=52:54:00:00:00:0$nic
+
+	nic=$((nic + 1))
+	args+=(-device "$1,netdev=$2,mac=$mac")
+}
+
+# hub MODEL: a NIC of that model and a virtio one that reach each other.
+on_hub() {
+	args+=(-netdev "hubport,id=h${hub}a,hubid=$hub" -netdev "hubport,id=h${hub}b,hubid=$hub")
+	card "$1" "h${hub}a"
+	card virtio-net-pci "h${hub}b"
+	hub=$((hub + 1))
+}
+
+# link SPEC: a NIC whose other end is in another guest.
+link() {
+	local server=off more=,reconnect-ms=200
+
+	case $1 in
+	listen:*) server=on more='' ;;
+	esac
+	args+=(-netdev "stream,id=l$nic,server=$server$more,addr.type=unix,addr.path=${1#*:}")
+	card virtio-net-pci "l$nic"
+}
+
+networks() {
+	local spec
+
+	for spec in ${net//,/ }; do
+		case $spec in
+		virtio) on_hub virtio-net-pci ;;
+		e1000e | rtl8139 | e1000) on_hub "$spec" ;;
+		listen:* | connect:*) link "$spec" ;;
+		none) ;;
+		*) die "--net $spec: no such network" ;;
+		esac
+	done
+}
+
+disk() { args+=(-drive "file=$1,if=none,id=$2,format=raw,readonly=on" -device "virtio-blk-pci,drive=$2"); }
+
+port() {
+	args+=(-chardev "$1" -device "virtserialport,chardev=$2,name=prism.$2")
+}
+
+cmdline() {
+	echo "console=ttyS0 panic=-1 oops=panic mitigations=off no_timer_check tsc=reliable"
+	echo "net.ifnames=0 log_buf_len=4M"
+	[ -z "$debug" ] || echo "panic_on_warn=1 kmemleak=on"
+	[ -n "$interactive" ] && echo "quiet" || echo "loglevel=6"
+	echo "$append"
+}
+
+machine() {
+	local words
+
+	args=(-nodefaults -no-user-config -display none -no-reboot -M q35 -m "${mem:-${debug:+3072}}")
+	[ -n "$mem$debug" ] || args[-1]=1024
+	if [ -n "$icount" ]; then
+		args+=(-accel tcg,thread=single -icount shift=0,sleep=off -cpu max -smp 1)
+	elif [ "$accel" = kvm ]; then
+		args+=(-accel kvm -cpu host -smp "$smp")
+	else
+		args+=(-accel tcg,thread=multi,tb-size=512 -cpu max -smp "$smp")
+	fi
+	mapfile -t words < <(cmdline)
+	args+=(-kernel "$kerneldir/vmlinuz" -initrd "$run/initramfs" -append "${words[*]}")
+	args+=(-device virtio-rng-pci)
+	disk "$rootimage" root
+	disk "$boot/modules.erofs" modules
+	if [ -n "$share" ]; then
+		mkfs.erofs --quiet --all-root "$run/share.erofs" "$share" >/dev/null
+		disk "$run/share.erofs" share
+	fi
+	args+=(-device virtio-serial-pci)
+	[ -n "$interactive" ] || port stdio,id=out,signal=on out
+	port "file,id=verdict,path=$run/verdict" verdict
+	port "file,id=result,path=$run/result" result
+	networks
+	read -r -a words <<<"$extra"
+	args+=("${words[@]}")
+}

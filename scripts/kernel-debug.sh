@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# The small debug kernel. Part of kernel.sh.
+
+fragment=$PRISM_SRC/qemu/debug.config
+
+kernel_dir() {
+	echo "$PRISM_CACHE/kernel/debug-${release%%+*}-$(words <"$fragment" | hash_of)"
+}
+
+make_kernel() {
+	local dir=$1 source
+
+	source=$(kernel_source)
+	progress "building the debug kernel ${release%%+*} (15 minutes on two cores, once)" \
+		"$log/debug-kernel.log" build_debug "$dir" "$source"
+}
+
+build_debug() {
+	local dir=$1 source=$2 rel
+	local make=(make -C "$source" O="$dir/build" LLVM=1 -j"${JOBS:-$(nproc)}")
+
+	mkdir -p "$dir/build"
+	KCONFIG_ALLCONFIG=$fragment "${make[@]}" allnoconfig
+	check_fragment "$dir/build/.config"
+	"${make[@]}" </dev/null
+	rel=$(cat "$dir/build/include/config/kernel.release")
+	"${make[@]}" INSTALL_MOD_PATH="$dir/modules" modules_install
+	rm -f "$dir/modules/lib/modules/$rel/"{build,source}
+	cp "$dir/build/arch/x86/boot/bzImage" "$dir/vmlinuz"
+	cp "$dir/build/System.map" "$dir/System.map"
+	cp "$dir/build/.config" "$dir/config"
+	echo "$rel" >"$dir/release"
+	echo "LLVM=1" >"$dir/make.args"
+	# A module build wants the tree, not the objects of the kernel.
+	find "$dir/build" -name '*.o' ! -path '*/scripts/*' ! -path '*/tools/*' -delete
+}
+
+# Every line of the fragment must have made it into the configuration.
+check_fragment() {
+	local missing
+
+	missing=$(words <"$fragment" | grep -vxF -f "$1" || :)
+	[ -z "$missing" ] || die "not in the configuration:" "$missing"
+}
