@@ -91,6 +91,7 @@ done
 run=$PRISM_CACHE/run/$$
 mkdir "$run"
 qemu_pid=
+# shellcheck disable=SC2317
 finish() {
 	trap - EXIT INT TERM HUP
 	if [ -n "$qemu_pid" ] && kill -0 "$qemu_pid" 2>/dev/null; then

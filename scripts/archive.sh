@@ -36,6 +36,6 @@ archive_get() {
 	shift
 
 	mkdir -p "$dir"
-	cd "$dir"
+	cd "$dir" || return
 	archive_apt apt-get download "$@"
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 #
 # The distribution's kernel, and a tree to build Rust modules for it. Part of
 # kernel.sh.

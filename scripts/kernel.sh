@@ -32,6 +32,7 @@ enter_toolroot "$0" "$@"
 
 . "$PRISM_SRC/scripts/archive.sh"
 . "$PRISM_SRC/scripts/kernel-pick.sh"
+# shellcheck source=/dev/null
 . "$PRISM_SRC/scripts/kernel-$flavour.sh"
 
 pick_kernel "$series"

@@ -30,7 +30,7 @@ enter_toolroot() {
 hash_of() { sha256sum | cut -c1-12; }
 
 # Shell lists with comments to words on lines.
-words() { sed 's/#.*//' | tr -s ' \t' '\n\n' | sed '/^$/d'; }
+words() { sed 's|#.*||' | tr -s "[:blank:]" "\n" | sed "/^$/d"; }
 
 # need_host COMMAND:PACKAGE...: a command this machine must have. Root with apt
 # installs what is missing; anyone else is told how to, in one line.
@@ -55,11 +55,11 @@ need_host() {
 }
 
 apt_install() {
-	local cmd=(env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y
+	local install=(env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y
 		--no-install-recommends "$@")
 
-	"${cmd[@]}" >/dev/null 2>&1 && return 0
-	apt-get -qq update >&2 && "${cmd[@]}" >/dev/null
+	"${install[@]}" >/dev/null 2>&1 && return 0
+	apt-get -qq update >&2 && "${install[@]}" >/dev/null
 }
 
 # progress WHAT LOG CMD...: run a command with its output in LOG; say what goes
@@ -97,13 +97,13 @@ last_line() {
 # locked NAME CMD...: only one of several runs at a time does CMD. The lock
 # goes with the last process that holds it, so an interrupted run leaves none.
 locked() {
-	local lock=$PRISM_CACHE/lock/$1
+	local name=$1 lock=$PRISM_CACHE/lock/$1
 	shift
 
 	mkdir -p "$PRISM_CACHE/lock"
 	(
 		if ! flock -n 9; then
-			say "waiting for another run that makes $(basename "$lock")"
+			say "waiting for another run that makes $name"
 			flock 9
 		fi
 		"$@"

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make                 build prism.ko for the stock kernel (KERNEL=7.3 or 7.2)
+# make KDIR=/path      build it for any prepared kernel tree with CONFIG_RUST,
+#                      with this machine's tools (TOOLROOT=1: the tool root's)
+# make install         copy it to /lib/modules (INSTALL_MOD_PATH is put before)
+# make check           formats, lints, licences, documents
+# make test            host tests, then guests on the stock and a debug kernel
+# make demo            vanilla and PRISM side by side, in two guests
+# make shell           a prompt in a guest with PRISM and the demo's topology
+# make clean           remove what was built here; the cache stays
+#
+# What they need (tool root, kernels, guest images) is made once and kept in
+# PRISM_CACHE, by default ~/.cache/prism. Kbuild says what the module is made of.
+
+export KERNEL KDIR TOOLROOT INSTALL_MOD_PATH V JOBS
+
+# The scripts bring their own make with its own jobs.
+unexport MAKEFLAGS MFLAGS
+
+all modules:
+	@scripts/build.sh stock
+
+debug:
+	@scripts/build.sh debug
+
+install modules_install:
+	@scripts/install.sh
+
+check:
+	@scripts/check.sh
+
+test:
+	@scripts/test.sh
+
+demo:
+	@selftests/demo/demo.sh
+
+shell:
+	@selftests/demo/demo.sh --shell
+
+clean:
+	@scripts/clean.sh
+
+help:
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,11p'
+
+.PHONY: all modules debug install modules_install check test demo shell clean help
