@@ -84,10 +84,10 @@ impl Bucket {
     fn refill(&self, local: &mut Local, rate: NonZeroU64, now: u64) -> bool {
         let most = batch_max(rate);
         if now >= local.expires {
-            local.start_period(most, now);
+            local.start_period(now);
         }
 
-        let batch = local.batch.clamp(1, most);
+        let batch = local.batch.min(most).max(1);
         let is_taken = self.advance(time_of(batch, rate), depth(rate), now);
         if is_taken {
             local.keep(batch);
@@ -131,14 +131,14 @@ impl Local {
     }
 
     /// Drops the tokens of the last period, and sizes the batches of a new one by what was used.
-    fn start_period(&mut self, most: u64, now: u64) {
+    fn start_period(&mut self, now: u64) {
         let used = self.taken.saturating_sub(self.tokens);
 
         *self = Self {
             tokens: 0,
             expires: now.saturating_add(KEEP_NS),
             taken: 0,
-            batch: (used / BATCHES).clamp(1, most),
+            batch: used / BATCHES,
         };
     }
 

@@ -201,6 +201,12 @@ impl Flow {
         self.0.get_dscp()
     }
 
+    /// The flow with the fields in `words`.
+    #[inline]
+    pub(super) const fn of(words: Words) -> Self {
+        Self(words)
+    }
+
     /// The words to mask and to hash.
     #[inline]
     pub(super) fn words(&self) -> &Words {
@@ -296,6 +302,34 @@ impl Words {
         self.0[4] |= (source >> 64) as u64;
         self.0[5] |= source as u64;
         self
+    }
+
+    /// Whether a mask looks at more than the first two words.
+    pub(crate) const fn is_wide(&self) -> bool {
+        let [_, _, rest @ ..] = &self.0;
+
+        !matches!(rest, [0, 0, 0, 0])
+    }
+
+    /// Whether two flows are the same under `mask`, which [is wide](Self::is_wide) or not.
+    #[inline(always)]
+    pub(crate) fn is_same(&self, other: &Self, mask: &Self, is_wide: bool) -> bool {
+        let differ = |one: &u64, other: &u64, mask: &u64| (one ^ other) & mask;
+        let [one0, one1, one @ ..] = &self.0;
+        let [other0, other1, other @ ..] = &other.0;
+        let [mask0, mask1, mask @ ..] = &mask.0;
+        let rest = || {
+            one.iter()
+                .zip(other)
+                .zip(mask)
+                .fold(0, |all, ((one, other), mask)| {
+                    all | differ(one, other, mask)
+                })
+        };
+
+        differ(one0, other0, mask0) == 0
+            && differ(one1, other1, mask1) == 0
+            && (!is_wide || rest() == 0)
     }
 
     #[inline]

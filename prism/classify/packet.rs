@@ -17,7 +17,6 @@ use super::{
     Family,
     Flow,
     Protocol,
-    Transport,
     Unclassified,
     Vni, //
 };
@@ -89,14 +88,12 @@ pub fn parse(
     vxlan: &impl VxlanPorts,
 ) -> Result<Packet, Unclassified> {
     let outer = network(family, Window::new(head, len))?;
-    let (transport, data) = transport(&outer)?;
+    let ((source, destination), data) = transport(&outer)?;
 
     match data {
-        Some(data) if vxlan.is_vxlan(family, transport.destination_port) => {
-            tunnelled(family, data, vxlan)
-        }
+        Some(data) if vxlan.is_vxlan(family, destination) => tunnelled(family, data, vxlan),
         _ => Ok(Packet {
-            flow: flow(&outer, None, transport),
+            flow: Flow::of(outer.words.ports(source, destination)),
             tunnel: None,
         }),
     }
@@ -112,13 +109,14 @@ fn tunnelled(
     let header = vxlan::parse(data)?;
     let frame = ethernet::parse(header.frame)?;
     let inner = network(frame.family, frame.payload)?;
-    let (transport, data) = transport(&inner)?;
-    if data.is_some() && ports.is_vxlan(frame.family, transport.destination_port) {
+    let ((source, destination), data) = transport(&inner)?;
+    if data.is_some() && ports.is_vxlan(frame.family, destination) {
         return Err(Unclassified::NestedTunnel);
     }
 
+    let words = inner.words.ports(source, destination);
     Ok(Packet {
-        flow: flow(&inner, Some(header.vni), transport),
+        flow: Flow::of(words.vni(header.vni.get())),
         tunnel: Some(Tunnel::new(family, header.vni, frame.header_len)),
     })
 }
@@ -156,8 +154,8 @@ fn network(family: Family, packet: Window<'_>) -> Result<Ip<'_>, Unclassified> {
 
 /// Reads the transport header that `ip` carries: its ports, and for UDP the data behind it.
 #[inline]
-fn transport<'a>(ip: &Ip<'a>) -> Result<(Transport, Option<Window<'a>>), Unclassified> {
-    let ((source_port, destination_port), data) = match ip.protocol {
+fn transport<'a>(ip: &Ip<'a>) -> Result<((u16, u16), Option<Window<'a>>), Unclassified> {
+    Ok(match ip.protocol {
         Protocol::UDP => {
             let (ports, data) = udp::parse(ip.payload)?;
             (ports, Some(data))
@@ -165,19 +163,5 @@ fn transport<'a>(ip: &Ip<'a>) -> Result<(Transport, Option<Window<'a>>), Unclass
         Protocol::TCP => (tcp::parse(ip.payload)?, None),
         Protocol::SCTP => (sctp::parse(ip.payload)?, None),
         _ => ((0, 0), None),
-    };
-
-    Ok((
-        Transport {
-            protocol: ip.protocol,
-            source_port,
-            destination_port,
-        },
-        data,
-    ))
-}
-
-#[inline]
-fn flow(ip: &Ip<'_>, vni: Option<Vni>, transport: Transport) -> Flow {
-    Flow::new(vni, ip.addresses, transport, ip.dscp)
+    })
 }

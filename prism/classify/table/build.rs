@@ -218,7 +218,7 @@ impl Builder<'_> {
 
     /// The index of the group with the mask of `pattern`, which is added if it is new.
     fn group_of(&mut self, pattern: &Pattern, key: &Key, used: &mut usize) -> Result<usize, Error> {
-        let hash = key.hash(0, &pattern.mask, &Words::ALL, Words::COUNT);
+        let hash = key.hash(0, &pattern.mask, &Words::ALL, true);
         let run = self.slots.get_mut(key.home(hash)..).unwrap_or_default();
 
         for slot in run {

@@ -45,12 +45,15 @@ pub struct Group {
     best: Rank,
     /// What entries call this group.
     id: u16,
-    /// How many words of the mask are not zero, counted from the first to the last such.
-    used: u16,
+    /// Whether more than the first two words of the mask count.
+    is_wide: bool,
+    /// Whether all entries are alike, so that what they agree in is all that they want.
+    is_uniform: bool,
     salt: u64,
-    /// The bits of the first word in which all entries agree, and their value.
-    agreed: u64,
-    value: u64,
+    /// The bits in which all entries agree.
+    agreed: Words,
+    /// The value of these bits.
+    value: Words,
     mask: Words,
 }
 
@@ -59,20 +62,19 @@ impl Group {
     pub const UNUSED: Self = Self {
         best: Rank::NONE,
         id: 0,
-        used: 0,
+        is_wide: false,
+        is_uniform: true,
         salt: 0,
-        agreed: 0,
-        value: 0,
+        agreed: Words::ZERO,
+        value: Words::ZERO,
         mask: Words::ZERO,
     };
 
     /// The group of the rules that look at the bits of `mask`, before its first entry.
     pub(super) fn new(id: u16, mask: Words) -> Self {
-        let unused = mask.0.iter().rev().take_while(|word| **word == 0).count();
-
         Self {
             id,
-            used: Words::COUNT.saturating_sub(unused) as u16,
+            is_wide: mask.is_wide(),
             mask,
             ..Self::UNUSED
         }
@@ -80,16 +82,22 @@ impl Group {
 
     /// Takes note of an entry.
     pub(super) fn add(&mut self, entry: &Entry) {
-        let [value, ..] = entry.words.0;
-
         if self.is_unused() {
-            let [mask, ..] = self.mask.0;
-            self.agreed = mask;
-            self.value = value;
+            self.agreed = self.mask;
+            self.value = entry.words;
         }
-        self.agreed &= !(self.value ^ value);
-        self.value &= self.agreed;
+        self.agree_with(&entry.words);
         self.best = self.best.max(entry.rank);
+    }
+
+    /// Leaves out of what the entries agree in where `words` differ.
+    fn agree_with(&mut self, words: &Words) {
+        let agreed = self.agreed.0.iter_mut().zip(&self.value.0);
+
+        for ((agreed, value), word) in agreed.zip(&words.0) {
+            *agreed &= !(value ^ word);
+        }
+        self.is_uniform = self.agreed == self.mask;
     }
 
     pub(super) fn set_salt(&mut self, salt: u64) {
@@ -106,23 +114,25 @@ impl Group {
         self.best
     }
 
+    #[inline]
+    pub(super) fn is_uniform(&self) -> bool {
+        self.is_uniform
+    }
+
     pub(super) fn mask(&self) -> &Words {
         &self.mask
     }
 
-    /// Whether the group can have an entry for a flow: `false` where each of its entries wants
-    /// another VNI, protocol and so on.
+    /// Whether `flow` has what all entries agree in: the same VNI, say, or the same network.
     #[inline]
-    pub(super) fn may_have(&self, flow: &Words) -> bool {
-        let [word, ..] = flow.0;
-
-        (word ^ self.value) & self.agreed == 0
+    pub(super) fn agrees_with(&self, flow: &Words) -> bool {
+        flow.is_same(&self.value, &self.agreed, self.is_wide)
     }
 
     /// The hash of what the group looks at in `flow`.
     #[inline]
     pub(super) fn hash(&self, key: &Key, flow: &Words) -> u32 {
-        key.hash(self.salt, flow, &self.mask, self.used.into())
+        key.hash(self.salt, flow, &self.mask, self.is_wide)
     }
 }
 
@@ -161,12 +171,11 @@ impl Entry {
     }
 
     /// Whether this is the entry of `group` for `flow`.
-    #[inline]
+    ///
+    /// Kept out of the loop over slots, which seldom comes here.
+    #[inline(never)]
     pub(super) fn is_of(&self, group: &Group, flow: &Words) -> bool {
-        let differences = flow.0.iter().zip(&self.words.0).zip(&group.mask.0);
-
-        self.group == group.id
-            && differences.fold(0, |all, ((flow, word), mask)| all | ((flow ^ word) & mask)) == 0
+        self.group == group.id && flow.is_same(&self.words, &group.mask, group.is_wide)
     }
 }
 

@@ -2,18 +2,16 @@
 
 //! A keyed hash of masked words.
 //!
-//! It is the multilinear family of Carter and Wegman over 32-bit characters: the upper half of
-//! `salt + sum(factor[i] * character[i])` modulo 2^64, with random 64-bit salt and factors. Any two
-//! keys collide with the probability of chance, whoever chose them, and words that a mask clears
-//! drop out of the sum. See D. Lemire and O. Kaser, "Strongly universal string hashing is fast".
+//! Each word is mixed in by a multiplication with a random factor whose 128-bit product is folded, as
+//! in wyhash, so that no key is better than another for who does not know the factor. On 64-bit
+//! machines that is one instruction.
 
 use super::super::flow::Words;
 
 /// The random part of a table's hash, and the number of values that it takes.
 #[derive(Clone, Copy)]
 pub(super) struct Key {
-    /// For the lower and the upper half of each word.
-    factors: [[u64; 2]; Words::COUNT],
+    factor: u64,
     range: u32,
 }
 
@@ -21,24 +19,25 @@ impl Key {
     /// A key from `random` for a table of `range` home slots.
     pub(super) fn new(random: &mut Random, range: u32) -> Self {
         Self {
-            factors: [(); Words::COUNT].map(|()| [random.next(), random.next()]),
+            factor: random.next() | 1,
             range,
         }
     }
 
-    /// The hash of the first `used` words under `mask`.
+    /// The hash of the words under `mask`: of the first two, unless `is_wide`.
     #[inline]
-    pub(super) fn hash(&self, salt: u64, words: &Words, mask: &Words, used: usize) -> u32 {
-        let masked = words.0.iter().zip(&mask.0).map(|(word, mask)| word & mask);
-        let sum = masked
-            .zip(&self.factors)
-            .take(used)
-            .fold(salt, |sum, (word, [lower, upper])| {
-                sum.wrapping_add(lower.wrapping_mul(word & u64::from(u32::MAX)))
-                    .wrapping_add(upper.wrapping_mul(word >> 32))
-            });
+    pub(super) fn hash(&self, salt: u64, words: &Words, mask: &Words, is_wide: bool) -> u32 {
+        let mix = |hash, word: &u64, mask: &u64| fold(hash ^ (word & mask), self.factor);
+        let [word0, word1, words @ ..] = &words.0;
+        let [mask0, mask1, masks @ ..] = &mask.0;
+        let mut hash = mix(mix(salt, word0, mask0), word1, mask1);
 
-        (sum >> 32) as u32
+        if is_wide {
+            for (word, mask) in words.iter().zip(masks) {
+                hash = mix(hash, word, mask);
+            }
+        }
+        (hash >> 32) as u32
     }
 
     /// The slot at which the search for `hash` starts.
@@ -47,6 +46,14 @@ impl Key {
         // Scales the hash down to the range: the product's upper half is less than `range`.
         (u64::from(hash).wrapping_mul(self.range.into()) >> 32) as usize
     }
+}
+
+/// The two halves of a product, one over the other.
+#[inline]
+fn fold(left: u64, right: u64) -> u64 {
+    let product = u128::from(left).wrapping_mul(right.into());
+
+    (product >> 64) as u64 ^ product as u64
 }
 
 /// A sequence of random numbers from one: SplitMix64.

@@ -3,9 +3,10 @@
 //! Lookup of the rule that names a flow, by mask group and hash (tuple space search).
 //!
 //! Rules of one shape, that is, which look at the same bits of a flow, are in one group. A lookup
-//! masks the flow once for each group and finds what is left in a hash table, so its cost grows with
-//! the number of shapes and not with the number of rules. A range of ports is entered as the prefixes
-//! that it consists of.
+//! masks the flow once for each group and finds what is left in a hash table that all groups share,
+//! so its cost grows with the number of shapes and not with the number of rules. Groups whose entries
+//! agree in something that the flow lacks, such as a VNI, are passed over. A range of ports is entered
+//! as the prefixes that it consists of.
 //!
 //! Of several rules that name a flow, the one with the highest
 //! [specificity](super::rule::Match::specificity) is found, and among equals the first one.
@@ -89,18 +90,25 @@ where
                 break;
             }
             meter.group();
-            if group.may_have(flow.words()) {
-                best = best.max(self.find(group, flow, meter));
+            if group.agrees_with(flow.words()) {
+                best = best.max(match group.is_uniform() {
+                    true => group.best(),
+                    false => self.find(group, flow, meter),
+                });
             }
         }
         best.rule()
     }
 
     /// The rank of the rule in `group` that names `flow`.
-    #[inline]
+    ///
+    /// Not inlined, as most groups are passed over and do not need its registers.
+    #[inline(never)]
     fn find(&self, group: &Group, flow: &Flow, meter: &mut impl Meter) -> Rank {
         let hash = group.hash(&self.key, flow.words());
-        let run = self.slots.get(self.key.home(hash)..).unwrap_or_default();
+        let Some(run) = self.slots.get(self.key.home(hash)..) else {
+            return Rank::NONE;
+        };
 
         // The builder saw to it that a run of used slots ends before long.
         for slot in run.iter().take_while(|slot| !slot.is_empty()) {

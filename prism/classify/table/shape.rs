@@ -43,10 +43,7 @@ pub(super) fn patterns(rule: &Match) -> impl Iterator<Item = Pattern> {
 
 /// The number of [`patterns`] of `rule`.
 pub(super) fn count(rule: &Match) -> usize {
-    let sources = Blocks::of(rule.source_port).count();
-    let destinations = Blocks::of(rule.destination_port).count();
-
-    sources.saturating_mul(destinations)
+    patterns(rule).fold(0, |count: usize, _| count.saturating_add(1))
 }
 
 fn without_ports(rule: &Match) -> Pattern {

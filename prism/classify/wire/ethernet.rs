@@ -62,6 +62,7 @@ pub(crate) fn parse(frame: Window<'_>) -> Result<Ethernet<'_>, Unclassified> {
 }
 
 /// Reads what follows the TPID of a C-tag: the TCI, which may name any VLAN, and the EtherType.
+#[inline]
 fn tagged(tag: Window<'_>) -> Result<Ethernet<'_>, Unclassified> {
     let [_, _, type0, type1] = *tag.bytes()?;
 

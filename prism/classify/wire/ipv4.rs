@@ -2,11 +2,9 @@
 
 //! IPv4 headers: RFC 791 section 3.1.
 
-use core::net::Ipv4Addr;
-
 use super::{
     super::{
-        Addresses,
+        flow::Words,
         Protocol,
         Unclassified, //
     },
@@ -49,13 +47,15 @@ pub(crate) fn parse(packet: Window<'_>) -> Result<Ip<'_>, Unclassified> {
         return Err(Unclassified::BadLength);
     }
 
+    let source = u32::from_be_bytes([s0, s1, s2, s3]);
+    let destination = u32::from_be_bytes([d0, d1, d2, d3]);
+
     Ok(Ip {
-        addresses: Addresses::V4 {
-            source: Ipv4Addr::new(s0, s1, s2, s3),
-            destination: Ipv4Addr::new(d0, d1, d2, d3),
-        },
+        words: Words::ZERO
+            .v4(source, destination)
+            .protocol(protocol)
+            .dscp(tos >> 2),
         protocol: Protocol(protocol),
-        dscp: tos >> 2,
         payload: packet
             .limit(total_length.into())?
             .skip::<{ HEADER_LEN as usize }>()?,

@@ -2,11 +2,10 @@
 
 //! IPv6 headers: RFC 8200 section 3.
 
-use core::net::Ipv6Addr;
-
 use super::{
     super::{
-        Addresses,
+        flow::Words,
+        Family,
         Protocol,
         Unclassified, //
     },
@@ -29,33 +28,36 @@ pub(crate) const HEADER_LEN: u16 = 40;
 ///   and is a protocol here, as it is in IPv4.
 #[inline]
 pub(crate) fn parse(packet: Window<'_>) -> Result<Ip<'_>, Unclassified> {
-    let bytes: &[u8; HEADER_LEN as usize] = packet.bytes()?;
-    let [v0, v1, _, _, len0, len1, next_header, _, addresses @ ..] = bytes;
-    if v0 >> 4 != 6 {
+    let header: &[u8; HEADER_LEN as usize] = packet.bytes()?;
+    let [v0, v1, _, _, len0, len1, next_header, _, addresses @ ..] = header;
+    let version_class = u16::from_be_bytes([*v0, *v1]);
+    if version_class >> 12 != 6 {
         return Err(Unclassified::NotIp);
     }
     check_next_header(*next_header)?;
 
     let payload_length = u16::from_be_bytes([*len0, *len1]);
+    let (source, destination) = halves(addresses);
 
     Ok(Ip {
-        addresses: Addresses::V6 {
-            source: address(addresses.first_chunk())?,
-            destination: address(addresses.last_chunk())?,
-        },
+        words: Words::ZERO
+            .family(Family::V6)
+            .v6(source, destination)
+            .protocol(*next_header)
+            .dscp((version_class >> 6) as u8),
         protocol: Protocol(*next_header),
-        dscp: (u16::from_be_bytes([*v0, *v1]) >> 6) as u8 & 0x3f,
         payload: packet
             .skip::<{ HEADER_LEN as usize }>()?
             .limit(payload_length.into())?,
     })
 }
 
+/// The Source and the Destination Address.
 #[inline]
-fn address(octets: Option<&[u8; 16]>) -> Result<Ipv6Addr, Unclassified> {
-    octets
-        .map(|octets| Ipv6Addr::from(*octets))
-        .ok_or(Unclassified::Truncated)
+fn halves(addresses: &[u8; 32]) -> (u128, u128) {
+    let half = |octets: Option<&[u8; 16]>| octets.map_or(0, |octets| u128::from_be_bytes(*octets));
+
+    (half(addresses.first_chunk()), half(addresses.last_chunk()))
 }
 
 #[inline]

@@ -14,17 +14,16 @@ pub(crate) mod udp;
 pub(crate) mod vxlan;
 
 use super::{
-    Addresses,
+    flow::Words,
     Protocol,
     Unclassified, //
 };
 
 /// What the header of an IP packet of either version says.
 pub(crate) struct Ip<'a> {
-    pub(crate) addresses: Addresses,
+    /// The family, the addresses, the protocol and the Differentiated Services codepoint.
+    pub(crate) words: Words,
     pub(crate) protocol: Protocol,
-    /// The Differentiated Services codepoint: RFC 2474.
-    pub(crate) dscp: u8,
     /// What the packet carries: as long as the header says.
     pub(crate) payload: Window<'a>,
 }

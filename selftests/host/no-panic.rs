@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `no-panic.sh` compiles: the pure code, with its generic functions instantiated.
+
+#![no_std]
+#![allow(missing_docs)]
+
+#[path = "../../prism/classify/mod.rs"]
+pub mod classify;
+
+use classify::{
+    bucket::Local,
+    parse,
+    rule::{
+        Match,
+        Rate, //
+    },
+    table::{
+        Entry,
+        Error,
+        Group,
+        Slot, //
+    },
+    Bucket,
+    Family,
+    Flow,
+    Packet,
+    Table,
+    Unclassified,
+    VxlanPorts, //
+};
+
+pub struct Ports([(Family, u16); 4]);
+
+impl VxlanPorts for Ports {
+    fn is_vxlan(&self, family: Family, port: u16) -> bool {
+        self.0.contains(&(family, port))
+    }
+}
+
+type Memory<'a, T> = &'a mut [T];
+type Mutable<'a> = Table<Memory<'a, Group>, Memory<'a, Slot>, Memory<'a, Entry>>;
+
+#[no_mangle]
+pub fn packet_parse(
+    family: Family,
+    head: &[u8],
+    len: usize,
+    ports: &Ports,
+) -> Result<Packet, Unclassified> {
+    parse(family, head, len, ports)
+}
+
+#[no_mangle]
+pub fn table_build<'a>(
+    rules: &[Match],
+    seed: u64,
+    groups: Memory<'a, Group>,
+    slots: Memory<'a, Slot>,
+    entries: Memory<'a, Entry>,
+) -> Result<Mutable<'a>, Error> {
+    Table::build(rules.iter(), seed, groups, slots, entries)
+}
+
+#[no_mangle]
+pub fn table_lookup(table: &Mutable<'_>, flow: &Flow) -> Option<usize> {
+    table.lookup(flow)
+}
+
+#[no_mangle]
+pub fn bucket_take(bucket: &Bucket, local: &mut Local, rate: Rate, now: u64) -> bool {
+    bucket.take(local, rate, now)
+}
