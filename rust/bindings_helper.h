@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What bindgen reads to make the library's bindings.
+ */
+#include <linux/configfs.h>
+#include <linux/kobject.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter.h>
+#include <linux/notifier.h>
+#include <linux/percpu.h>
+#include <linux/skbuff.h>
+#include <linux/sysfs.h>
+#include <linux/workqueue.h>
+#include <net/gro.h>
+#include <net/vxlan.h>
+
+#include "control.h"
+#include "knet.h"

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Inline functions and macros of the networking core, as functions.
+ *
+ * Contexts are those of the callers in rust/: the packet functions run with BH
+ * off inside an RCU read-side section, the device functions under RTNL or RCU
+ * as said there.
+ */
+#include <linux/etherdevice.h>
+#include <linux/if_arp.h>
+#include <linux/if_vlan.h>
+#include <linux/inetdevice.h>
+#include <linux/module.h>
+#include <linux/netdevice.h>
+#include <linux/percpu.h>
+#include <linux/random.h>
+#include <linux/rcupdate.h>
+#include <linux/rtnetlink.h>
+#include <linux/skbuff.h>
+#include <net/dsa.h>
+#include <net/gro.h>
+#include <net/pkt_sched.h>
+#include <net/rps.h>
+#include <net/vxlan.h>
+
+#include "knet.h"
+
+MODULE_VERSION("0.1.0");
+
+/* The frame is for this very device: what eth_type_trans() would find. */
+static bool addressed_to_dev(const struct sk_buff *skb)
+{
+	const struct net_device *dev = skb->dev;
+
+	return skb->pkt_type == PACKET_HOST && dev->type == ARPHRD_ETHER &&
+	       skb_mac_header_was_set(skb) &&
+	       skb->data - skb_mac_header(skb) == ETH_HLEN &&
+	       ether_addr_equal(eth_hdr(skb)->h_dest, dev->dev_addr);
+}
+
+/*
+ * Describes the frame that GRO hands to the handler of @type, unless GRO is
+ * already inside a tunnel: the first stage is where the network header comes
+ * first, or second after one VLAN tag that the driver left in the frame.
+ */
+bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame)
+{
+	unsigned int offset = skb_gro_offset(skb);
+	bool first = offset == 0 && skb->protocol == htons(type);
+	bool tagged = offset == VLAN_HLEN && skb->protocol == htons(ETH_P_8021Q);
+
+	if ((!first && !tagged) || NAPI_GRO_CB(skb)->encap_mark ||
+	    !addressed_to_dev(skb) || netdev_uses_dsa(skb->dev))
+		return false;
+
+	frame->dev = skb->dev;
+	frame->offset = offset;
+	frame->len = skb->len - offset;
+	frame->gso = skb_is_gso(skb) || skb_has_frag_list(skb);
+	if (skb_headlen(skb) > offset) {
+		frame->head = skb->data + offset;
+		frame->head_len = skb_headlen(skb) - offset;
+	} else if (NAPI_GRO_CB(skb)->frag0_len > offset) {
+		frame->head = (const u8 *)NAPI_GRO_CB(skb)->frag0 + offset;
+		frame->head_len = NAPI_GRO_CB(skb)->frag0_len - offset;
+	} else {
+		frame->head = NULL;
+		frame->head_len = 0;
+	}
+	return true;
+}
+
+/*
+ * The same at the netfilter ingress hook, where taps, tc and XDP have seen the
+ * frame. Frames that would meet a generic XDP program or RPS a second time are
+ * not described, nor are those that already skip this stage.
+ */
+bool knet_ingress_frame(struct sk_buff *skb, struct knet_frame *frame)
+{
+	const struct net_device *dev = skb->dev;
+
+	if (!addressed_to_dev(skb) || rcu_access_pointer(dev->xdp_prog) ||
+	    skb_shared(skb))
+		return false;
+#ifdef CONFIG_RPS
+	if (static_branch_unlikely(&rps_needed))
+		return false;
+#endif
+	frame->dev = dev;
+	frame->offset = 0;
+	frame->len = skb->len;
+	frame->gso = skb_is_gso(skb) || skb_has_frag_list(skb);
+	frame->head = skb->data;
+	frame->head_len = skb_headlen(skb);
+	return true;
+}
+
+/* Makes the receive path go on after its ingress hooks, which have run. */
+void knet_skip_ingress(struct sk_buff *skb)
+{
+#ifdef CONFIG_NET_CLS_ACT
+	skb->tc_skip_classify = 1;
+#endif
+}
+
+u16 knet_skb_protocol(const struct sk_buff *skb)
+{
+	return ntohs(skb->protocol);
+}
+
+int knet_skb_copy_bits(const struct sk_buff *skb, u32 offset, u8 *to, u32 len)
+{
+	return skb_copy_bits(skb, offset, to, len);
+}
+
+void knet_skb_drop(struct sk_buff *skb)
+{
+	kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
+}
+
+void knet_skb_set_priority(struct sk_buff *skb, u32 priority)
+{
+	skb->priority = priority;
+}
+
+u32 knet_skb_iif(const struct sk_buff *skb)
+{
+	return skb->skb_iif;
+}
+
+void __percpu *knet_alloc_percpu(size_t size, size_t align)
+{
+	return __alloc_percpu(size, align);
+}
+
+void *knet_this_cpu_ptr(void __percpu *ptr)
+{
+	return raw_cpu_ptr(ptr);
+}
+
+void *knet_per_cpu_ptr(void __percpu *ptr, unsigned int cpu)
+{
+	return per_cpu_ptr(ptr, cpu);
+}
+
+unsigned int knet_next_cpu(int cpu)
+{
+	return cpumask_next(cpu, cpu_possible_mask);
+}
+
+unsigned int knet_nr_cpu_ids(void)
+{
+	return nr_cpu_ids;
+}
+
+u64 knet_ktime_ns(void)
+{
+	return ktime_get_mono_fast_ns();
+}
+
+/* Seconds since some moment, as coarse as jiffies. */
+u32 knet_seconds(void)
+{
+	return (u32)(jiffies / HZ);
+}
+
+u64 knet_random_u64(void)
+{
+	return get_random_u64();
+}
+
+void knet_local_bh_disable(void)
+{
+	local_bh_disable();
+}
+
+void knet_local_bh_enable(void)
+{
+	local_bh_enable();
+}
+
+enum knet_dev_kind knet_dev_kind(const struct net_device *dev)
+{
+	const char *kind = dev->rtnl_link_ops ? dev->rtnl_link_ops->kind : NULL;
+
+	if (dev->flags & IFF_LOOPBACK)
+		return KNET_DEV_LOOPBACK;
+	if (netif_is_bridge_master(dev))
+		return KNET_DEV_BRIDGE;
+	if (!kind)
+		return dev->type == ARPHRD_ETHER ? KNET_DEV_NIC :
+						   KNET_DEV_UPPER;
+	if (!strcmp(kind, "vxlan"))
+		return KNET_DEV_VXLAN;
+	if (!strcmp(kind, "veth"))
+		return KNET_DEV_VETH;
+	if (!strcmp(kind, "netkit"))
+		return KNET_DEV_NETKIT;
+	if (!strcmp(kind, "tun"))
+		return KNET_DEV_TUN;
+	return KNET_DEV_UPPER;
+}
+
+const char *knet_dev_name(const struct net_device *dev)
+{
+	return netdev_name(dev);
+}
+
+struct net *knet_dev_net(const struct net_device *dev)
+{
+	return dev_net(dev);
+}
+
+bool knet_dev_in_init_net(const struct net_device *dev)
+{
+	return net_eq(dev_net(dev), &init_net);
+}
+
+struct net_device *knet_notifier_dev(void *ptr)
+{
+	return netdev_notifier_info_to_dev(ptr);
+}
+
+void knet_rtnl_lock(void)
+{
+	rtnl_lock();
+}
+
+void knet_rtnl_unlock(void)
+{
+	rtnl_unlock();
+}
+
+void knet_for_each_netdev(void (*fn)(struct net_device *dev, void *data),
+			  void *data)
+{
+	struct net_device *dev;
+	struct net *net;
+
+	ASSERT_RTNL();
+	for_each_net(net)
+		for_each_netdev(net, dev)
+			fn(dev, data);
+}
+
+bool knet_init_net_has_dev(const char *name)
+{
+	struct net_device *dev = dev_get_by_name(&init_net, name);
+
+	dev_put(dev);
+	return dev;
+}
+
+/*
+ * Whether __dev_queue_xmit() would do nothing to @skb on @dev but hand it to
+ * the driver, and the driver nothing but hand it to the peer. Called from the
+ * netfilter egress hook: skb->data is at the MAC header.
+ */
+enum knet_delivery knet_veth_check(struct sk_buff *skb, struct net_device *dev,
+				   struct net_device **out)
+{
+	const struct netdev_queue *txq = netdev_get_tx_queue(dev, 0);
+	const struct Qdisc *qdisc = rcu_dereference_bh(txq->qdisc);
+	struct net_device *peer;
+
+	if (!(dev->flags & IFF_UP) || !dev->netdev_ops->ndo_get_peer_dev)
+		return KNET_LEAVE_NO_PEER;
+	peer = dev->netdev_ops->ndo_get_peer_dev(dev);
+	if (!peer || !(peer->flags & IFF_UP))
+		return KNET_LEAVE_NO_PEER;
+	if (dev_xdp_prog_count(peer))
+		return KNET_LEAVE_XDP;
+	if (!qdisc || qdisc->enqueue)
+		return KNET_LEAVE_QDISC;
+#ifdef CONFIG_NET_XGRESS
+	if (rcu_access_pointer(dev->tcx_egress))
+		return KNET_LEAVE_TC;
+#endif
+	if (dev_nit_active_rcu(dev))
+		return KNET_LEAVE_TAP;
+	if (skb_is_gso(skb))
+		return KNET_LEAVE_GSO;
+	if (skb->len > peer->mtu + peer->hard_header_len + VLAN_HLEN)
+		return KNET_LEAVE_MTU;
+	if (dev->real_num_tx_queues != 1 || netif_xmit_stopped(txq) ||
+	    skb_shared(skb) || skb->sk || skb_shinfo(skb)->tx_flags ||
+	    !pskb_may_pull(skb, ETH_HLEN) ||
+	    (skb_is_nonlinear(skb) && !(dev->features & NETIF_F_SG)) ||
+	    (skb_has_frag_list(skb) && !(dev->features & NETIF_F_FRAGLIST)) ||
+	    (skb_vlan_tag_present(skb) &&
+	     !vlan_hw_offload_capable(dev->features, skb->vlan_proto)) ||
+	    (skb->ip_summed == CHECKSUM_PARTIAL &&
+	     !(dev->features & NETIF_F_HW_CSUM)))
+		return KNET_LEAVE_OTHER;
+	*out = peer;
+	return KNET_DELIVERED;
+}
+
+/*
+ * Moves @skb across the pair as veth's transmit function does, up to where that
+ * one would queue it. Returns false when the packet was dropped on the way.
+ */
+bool knet_veth_forward(struct sk_buff *skb, struct net_device *dev,
+		       struct net_device *peer)
+{
+	unsigned int len = skb->len;
+
+	skb_reset_mac_header(skb);
+	skb_set_queue_mapping(skb, 0);
+	if (dev->priv_flags & IFF_XMIT_DST_RELEASE)
+		skb_dst_drop(skb);
+	if (__dev_forward_skb(peer, skb))
+		return false;
+	dev_sw_netstats_tx_add(dev, 1, len);
+	return true;
+}
+
+/* Of a device that has a peer: whether it is one of a veth pair. */
+bool knet_is_veth(const struct net_device *dev)
+{
+	return dev->rtnl_link_ops && dev->rtnl_link_ops->kind[0] == 'v';
+}
+
+/*
+ * Lets the driver of @dev send @skb: whatever programs and policies a netkit
+ * pair has decide what becomes of it.
+ */
+void knet_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct netdev_queue *txq = netdev_get_tx_queue(dev, 0);
+
+	skb_reset_mac_header(skb);
+	skb_set_queue_mapping(skb, 0);
+	if (dev->priv_flags & IFF_XMIT_DST_RELEASE)
+		skb_dst_drop(skb);
+	else
+		skb_dst_force(skb);
+	netdev_start_xmit(skb, dev, txq, false);
+}
+
+/*
+ * Takes @skb back from this CPU's backlog if it is what was queued there last.
+ * @skb is compared and not followed before it is found on the queue, so it may
+ * be gone. The backlog's NAPI stays scheduled and finds one packet less.
+ */
+bool knet_backlog_take(struct sk_buff *skb)
+{
+	struct softnet_data *sd = this_cpu_ptr(&softnet_data);
+	unsigned long flags;
+	bool found;
+
+	spin_lock_irqsave(&sd->input_pkt_queue.lock, flags);
+	found = skb_peek_tail(&sd->input_pkt_queue) == skb;
+	if (found) {
+		__skb_unlink(skb, &sd->input_pkt_queue);
+		rps_input_queue_head_incr(sd);
+	}
+	spin_unlock_irqrestore(&sd->input_pkt_queue.lock, flags);
+	return found;
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * C side of the library: what the kernel's headers offer only as macros or
+ * inline functions, gathered into calls that do one whole step each, so that
+ * the packet path crosses from Rust to C a few times and not at every field.
+ */
+#ifndef _KNET_H
+#define _KNET_H
+
+#include <linux/types.h>
+
+struct net;
+struct net_device;
+struct sk_buff;
+struct sock;
+
+/* Largest span of headers that is ever copied out of a packet, in bytes. */
+#define KNET_HEAD_MAX	144
+
+/* A received frame as the first stage sees it: nothing has been changed. */
+struct knet_frame {
+	const u8 *head;		/* readable bytes, from the network header */
+	u32 head_len;		/* how many */
+	u32 len;		/* bytes of the packet from the network header */
+	u32 offset;		/* of the network header from skb->data */
+	const struct net_device *dev;	/* where it was received */
+	bool gso;		/* already merged by hardware or a peer */
+};
+
+/* How far a device is from being an ordinary NIC. */
+enum knet_dev_kind {
+	KNET_DEV_NIC,		/* anything that is not one of the below */
+	KNET_DEV_LOOPBACK,
+	KNET_DEV_VXLAN,
+	KNET_DEV_VETH,
+	KNET_DEV_NETKIT,
+	KNET_DEV_BRIDGE,
+	KNET_DEV_TUN,		/* tun or tap */
+	KNET_DEV_UPPER,		/* VLAN, bond, team, macvlan, other virtual */
+};
+
+/* What vxlan knows of a packet's network, for the duration of an RCU section. */
+struct knet_vxlan {
+	struct net_device *dev;
+	u32 sock_flags;		/* VXLAN_F_* shared by the socket's devices */
+	u32 dev_flags;		/* VXLAN_F_* of the device */
+	u32 reserved_flags;	/* host order: bits that must be zero */
+	u32 reserved_vni;	/* host order: likewise, of the second word */
+	bool up;
+	bool cross_net;		/* socket and device in different namespaces */
+};
+
+/* knet.c: GRO stage and the packet itself */
+bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame);
+bool knet_ingress_frame(struct sk_buff *skb, struct knet_frame *frame);
+void knet_skip_ingress(struct sk_buff *skb);
+u16 knet_skb_protocol(const struct sk_buff *skb);
+int knet_skb_copy_bits(const struct sk_buff *skb, u32 offset, u8 *to, u32 len);
+void knet_skb_drop(struct sk_buff *skb);
+void knet_skb_set_priority(struct sk_buff *skb, u32 priority);
+u32 knet_skb_iif(const struct sk_buff *skb);
+
+/* per-CPU memory */
+void __percpu *knet_alloc_percpu(size_t size, size_t align);
+void *knet_this_cpu_ptr(void __percpu *ptr);
+void *knet_per_cpu_ptr(void __percpu *ptr, unsigned int cpu);
+unsigned int knet_next_cpu(int cpu);
+unsigned int knet_nr_cpu_ids(void);
+u64 knet_ktime_ns(void);
+u32 knet_seconds(void);
+u64 knet_random_u64(void);
+void knet_local_bh_disable(void);
+void knet_local_bh_enable(void);
+
+/* devices */
+enum knet_dev_kind knet_dev_kind(const struct net_device *dev);
+const char *knet_dev_name(const struct net_device *dev);
+struct net *knet_dev_net(const struct net_device *dev);
+bool knet_dev_in_init_net(const struct net_device *dev);
+struct net_device *knet_notifier_dev(void *ptr);
+void knet_rtnl_lock(void);
+void knet_rtnl_unlock(void);
+void knet_for_each_netdev(void (*fn)(struct net_device *dev, void *data),
+			  void *data);
+bool knet_init_net_has_dev(const char *name);
+
+/* delivery through a veth */
+enum knet_delivery {
+	KNET_DELIVERED,
+	KNET_LEAVE_NO_PEER,	/* no peer, or peer down */
+	KNET_LEAVE_XDP,		/* an XDP program on the peer sees it first */
+	KNET_LEAVE_QDISC,	/* a qdisc must see it */
+	KNET_LEAVE_TC,		/* a tc program on egress must see it */
+	KNET_LEAVE_TAP,		/* a packet socket must see it */
+	KNET_LEAVE_GSO,		/* may have to be segmented */
+	KNET_LEAVE_MTU,		/* larger than the peer takes */
+	KNET_LEAVE_OTHER,	/* anything else that looks unusual */
+};
+enum knet_delivery knet_veth_check(struct sk_buff *skb, struct net_device *dev,
+				   struct net_device **peer);
+bool knet_veth_forward(struct sk_buff *skb, struct net_device *dev,
+		       struct net_device *peer);
+void knet_xmit(struct sk_buff *skb, struct net_device *dev);
+bool knet_is_veth(const struct net_device *dev);
+bool knet_backlog_take(struct sk_buff *skb);
+
+/* vxlan.c: VXLAN sockets and decapsulation */
+typedef int (*knet_encap_rcv_t)(struct sock *sk, struct sk_buff *skb);
+unsigned int knet_vxlan_socks(struct net_device *dev, struct sock *socks[2]);
+u16 knet_sock_port(const struct sock *sk);
+bool knet_sock_is_v6(const struct sock *sk);
+knet_encap_rcv_t knet_sock_encap_rcv(const struct sock *sk);
+void knet_sock_set_encap_rcv(struct sock *sk, knet_encap_rcv_t rcv);
+const u8 *knet_vxlan_headers(struct sk_buff *skb, u32 *len);
+enum knet_vxlan_lookup {
+	KNET_VXLAN_FOUND,
+	KNET_VXLAN_NO_VNI,	/* no device of the socket has it */
+	KNET_VXLAN_FEATURES,	/* the socket's devices are not one VNI each */
+};
+enum knet_vxlan_lookup knet_vxlan_find(struct sock *sk,
+				       const struct sk_buff *skb, u32 vni,
+				       struct knet_vxlan *out);
+u8 knet_outer_dsfield(const struct sock *sk, const struct sk_buff *skb);
+bool knet_vxlan_fdb_current(const struct knet_vxlan *vx, const struct sock *sk,
+			    const struct sk_buff *skb, const u8 *source,
+			    u32 vni);
+bool knet_is_dev_addr(const struct net_device *dev, const u8 *addr);
+int knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb);
+bool knet_vxlan_original(knet_encap_rcv_t rcv, struct sock *sk,
+			 struct sk_buff *skb);
+
+#endif /* _KNET_H */

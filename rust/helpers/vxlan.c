@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A view of the vxlan driver's sockets and devices, and decapsulation in the
+ * steps of vxlan_rcv() (drivers/net/vxlan/vxlan_core.c).
+ *
+ * The packet functions run with BH off inside an RCU read-side section; skb->data
+ * is at the outer UDP header, as a UDP socket's encap_rcv has it.
+ */
+#include <linux/etherdevice.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/skbuff.h>
+#include <linux/udp.h>
+#include <net/dsfield.h>
+#include <net/inet_ecn.h>
+#include <net/ip_tunnels.h>
+#include <net/vxlan.h>
+
+#include "knet.h"
+
+/* The sockets that @dev receives on, under RTNL. Returns how many. */
+unsigned int knet_vxlan_socks(struct net_device *dev, struct sock *socks[2])
+{
+	struct vxlan_dev *vxlan = netdev_priv(dev);
+	struct vxlan_sock *vs;
+	unsigned int n = 0;
+
+	ASSERT_RTNL();
+	vs = rtnl_dereference(vxlan->vn4_sock);
+	if (vs && vs->sk)
+		socks[n++] = vs->sk;
+#if IS_ENABLED(CONFIG_IPV6)
+	vs = rtnl_dereference(vxlan->vn6_sock);
+	if (vs && vs->sk)
+		socks[n++] = vs->sk;
+#endif
+	return n;
+}
+
+/* The UDP port a socket is bound to, in host order. */
+u16 knet_sock_port(const struct sock *sk)
+{
+	return inet_sk(sk)->inet_num;
+}
+
+bool knet_sock_is_v6(const struct sock *sk)
+{
+	return sk->sk_family == AF_INET6;
+}
+
+knet_encap_rcv_t knet_sock_encap_rcv(const struct sock *sk)
+{
+	return READ_ONCE(udp_sk(sk)->encap_rcv);
+}
+
+void knet_sock_set_encap_rcv(struct sock *sk, knet_encap_rcv_t rcv)
+{
+	WRITE_ONCE(udp_sk(sk)->encap_rcv, rcv);
+}
+
+/*
+ * The linear bytes of the packet from the outer UDP header on, through the
+ * largest inner header that decapsulation looks at, or what there is of them.
+ */
+const u8 *knet_vxlan_headers(struct sk_buff *skb, u32 *len)
+{
+	u32 want = min_t(u32, skb->len, VXLAN_HLEN + VLAN_ETH_HLEN +
+					sizeof(struct ipv6hdr));
+
+	if (!pskb_may_pull(skb, want)) {
+		*len = 0;
+		return NULL;
+	}
+	*len = skb_headlen(skb);
+	return skb->data;
+}
+
+static struct vxlan_dev *find_vni(struct vxlan_sock *vs, int ifindex,
+				  __be32 vni)
+{
+	struct hlist_head *head =
+		&vs->vni_list[hash_32((__force u32)vni, VNI_HASH_BITS)];
+	struct vxlan_dev_node *node;
+
+	hlist_for_each_entry_rcu(node, head, hlist) {
+		struct vxlan_dev *vxlan = node->vxlan;
+
+		if (!vxlan || vxlan->default_dst.remote_vni != vni)
+			continue;
+		if ((vxlan->cfg.flags & VXLAN_F_IPV6_LINKLOCAL) &&
+		    vxlan->cfg.remote_ifindex != ifindex)
+			continue;
+		return vxlan;
+	}
+	return NULL;
+}
+
+/*
+ * Looks @vni up among the devices of a VXLAN socket. Sockets whose devices do
+ * not each stand for one VNI are not looked into.
+ */
+enum knet_vxlan_lookup knet_vxlan_find(struct sock *sk,
+				       const struct sk_buff *skb, u32 vni,
+				       struct knet_vxlan *out)
+{
+	struct vxlan_sock *vs = rcu_dereference_sk_user_data(sk);
+	struct vxlan_dev *vxlan;
+
+	if (!vs || vs->flags & (VXLAN_F_COLLECT_METADATA | VXLAN_F_VNIFILTER))
+		return KNET_VXLAN_FEATURES;
+	vxlan = find_vni(vs, skb->dev->ifindex, cpu_to_be32(vni));
+	if (!vxlan)
+		return KNET_VXLAN_NO_VNI;
+
+	out->dev = vxlan->dev;
+	out->sock_flags = vs->flags;
+	out->dev_flags = vxlan->cfg.flags;
+	out->reserved_flags = be32_to_cpu(vxlan->cfg.reserved_bits.vx_flags);
+	out->reserved_vni = be32_to_cpu(vxlan->cfg.reserved_bits.vx_vni);
+	out->up = vxlan->dev->flags & IFF_UP;
+	out->cross_net = !net_eq(vxlan->net, dev_net(vxlan->dev));
+	return KNET_VXLAN_FOUND;
+}
+
+/* The Traffic Class or TOS octet of the outer header. */
+u8 knet_outer_dsfield(const struct sock *sk, const struct sk_buff *skb)
+{
+	return sk->sk_family == AF_INET6 ? ipv6_get_dsfield(ipv6_hdr(skb)) :
+					   ip_hdr(skb)->tos;
+}
+
+/*
+ * Whether learning from this packet would change nothing but the time of its
+ * FDB entry: the entry exists and names the sender.
+ */
+bool knet_vxlan_fdb_current(const struct knet_vxlan *vx, const struct sock *sk,
+			    const struct sk_buff *skb, const u8 *source,
+			    u32 vni)
+{
+	struct switchdev_notifier_vxlan_fdb_info info;
+	u32 ifindex = 0;
+
+	if (vxlan_fdb_find_uc(vx->dev, source, cpu_to_be32(vni), &info))
+		return false;
+	if (sk->sk_family == AF_INET)
+		return info.remote_ip.sa.sa_family == AF_INET &&
+		       !info.remote_ifindex &&
+		       info.remote_ip.sin.sin_addr.s_addr == ip_hdr(skb)->saddr;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (ipv6_addr_type(&ipv6_hdr(skb)->saddr) & IPV6_ADDR_LINKLOCAL)
+		ifindex = skb->dev->ifindex;
+	return info.remote_ip.sa.sa_family == AF_INET6 &&
+	       info.remote_ifindex == ifindex &&
+	       ipv6_addr_equal(&info.remote_ip.sin6.sin6_addr,
+			       &ipv6_hdr(skb)->saddr);
+#else
+	return false;
+#endif
+}
+
+bool knet_is_dev_addr(const struct net_device *dev, const u8 *addr)
+{
+	return ether_addr_equal_unaligned(dev->dev_addr, addr);
+}
+
+/*
+ * Removes the outer headers, as vxlan_rcv() does once it has decided to keep
+ * the packet, and counts it on the VXLAN device. The inner headers up to the
+ * network header are linear and were found good. Returns -ENOMEM with the
+ * packet still to be freed, -EINVAL likewise for what the inner ECN field
+ * forbids.
+ */
+int knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb)
+{
+	bool v6 = skb->protocol == htons(ETH_P_IPV6);
+	int outer = skb_network_header(skb) - skb->head;
+	void *oiph;
+	int err;
+
+	if (__iptunnel_pull_header(skb, VXLAN_HLEN, htons(ETH_P_TEB), false,
+				   vx->cross_net))
+		return -ENOMEM;
+
+	skb_reset_mac_header(skb);
+	skb->protocol = eth_type_trans(skb, vx->dev);
+	skb_postpull_rcsum(skb, eth_hdr(skb), ETH_HLEN);
+	skb_reset_network_header(skb);
+	if (!pskb_inet_may_pull(skb))
+		return -EINVAL;
+
+	oiph = skb->head + outer;
+	err = v6 ? IP6_ECN_decapsulate(oiph, skb) :
+		   IP_ECN_decapsulate(oiph, skb);
+	if (err > 1)
+		return -EINVAL;
+
+	dev_dstats_rx_add(vx->dev, skb->len);
+	skb_unset_transport_header(skb);
+	return 0;
+}
+
+/*
+ * Lets the kernel's handler have the packet with the packet ending up on this
+ * CPU's backlog and not in the device's gro_cells, from where it can be taken
+ * back: gro_cells leave a packet that has a clone to the backlog.
+ */
+bool knet_vxlan_original(knet_encap_rcv_t rcv, struct sock *sk,
+			 struct sk_buff *skb)
+{
+	struct sk_buff *clone = skb_clone(skb, GFP_ATOMIC);
+
+	if (!clone) {
+		rcv(sk, skb);
+		return false;
+	}
+	rcv(sk, skb);
+	consume_skb(clone);
+	return knet_backlog_take(skb);
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The packet that this CPU runs to completion.
+
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use kernel::prelude::*;
+
+use crate::{bindings, context::RxContext, percpu::PerCpu};
+
+/// Knows, for each CPU, the one packet that is being run to completion on it.
+///
+/// The packet is known by its address, which stands for it only inside [`InFlight::run`]: there the
+/// packet is on this CPU's stack of calls, or it is gone. An address alone could be that of another
+/// packet, allocated after the first was freed; but that one was made here and not received, so the
+/// interface it came from is not set.
+pub struct InFlight(PerCpu<Cell>);
+
+struct Cell(AtomicPtr<bindings::sk_buff>);
+
+impl Default for Cell {
+    fn default() -> Self {
+        Self(AtomicPtr::new(core::ptr::null_mut()))
+    }
+}
+
+impl InFlight {
+    /// Nothing is in flight.
+    ///
+    /// Context: process.
+    pub fn new() -> Result<Self> {
+        Ok(Self(PerCpu::new()?))
+    }
+
+    /// Whether a packet is in flight on this CPU.
+    #[inline]
+    pub fn is_busy(&self, cx: &RxContext<'_>) -> bool {
+        !self.cell(cx).load(Ordering::Relaxed).is_null()
+    }
+
+    /// Runs `f` with the packet at `skb` in flight. The depth is one: where a packet is in flight
+    /// already, [`InFlight::is_busy`], the caller leaves the next one to the kernel.
+    #[inline]
+    pub(crate) fn run<R>(
+        &self,
+        cx: &RxContext<'_>,
+        skb: *mut bindings::sk_buff,
+        f: impl FnOnce() -> R,
+    ) -> R {
+        let cell = self.cell(cx);
+
+        cell.store(skb, Ordering::Relaxed);
+        let result = f();
+
+        cell.store(core::ptr::null_mut(), Ordering::Relaxed);
+        result
+    }
+
+    /// Whether the packet at `skb` is the one in flight.
+    ///
+    /// # Safety
+    ///
+    /// `skb` points at a packet that the caller may look at.
+    #[inline]
+    pub(crate) unsafe fn holds(&self, cx: &RxContext<'_>, skb: *const bindings::sk_buff) -> bool {
+        let held: *const bindings::sk_buff = self.cell(cx).load(Ordering::Relaxed);
+
+        // SAFETY: By the safety requirements of this function.
+        core::ptr::eq(held, skb) && unsafe { bindings::knet_skb_iif(skb) } != 0
+    }
+
+    /// Marks the packet in flight as past its last shortcut: nothing of what follows is taken for
+    /// it, and no other is taken into flight before it is done.
+    #[inline]
+    pub(crate) fn finish(&self, cx: &RxContext<'_>) {
+        self.cell(cx)
+            .store(core::ptr::dangling_mut(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn cell<'a>(&'a self, cx: &RxContext<'a>) -> &'a AtomicPtr<bindings::sk_buff> {
+        &self.0.get(cx).0
+    }
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Received packets as the hooks see them.
+//!
+//! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
+
+use core::{ptr::NonNull, slice};
+
+use crate::{
+    bindings,
+    context::RxContext,
+    inflight::InFlight,
+    netdev::NetDevice, //
+};
+
+/// Bytes of headers that can be copied out of a packet at most.
+pub const HEAD_MAX: usize = bindings::KNET_HEAD_MAX as usize;
+
+/// The ethertype of IPv4.
+pub(crate) const ETHERTYPE_IPV4: u16 = 0x0800;
+/// The ethertype of IPv6.
+pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
+
+/// What a hook decided about its packet. Only the packet's own methods make one.
+#[must_use]
+pub struct Verdict(Fate);
+
+enum Fate {
+    /// The kernel goes on with the packet.
+    Passed,
+    /// The packet is somebody else's, or gone.
+    Taken,
+}
+
+impl Verdict {
+    #[inline]
+    pub(crate) fn passed() -> Self {
+        Self(Fate::Passed)
+    }
+
+    #[inline]
+    pub(crate) fn taken() -> Self {
+        Self(Fate::Taken)
+    }
+
+    #[inline]
+    pub(crate) fn is_taken(&self) -> bool {
+        matches!(self.0, Fate::Taken)
+    }
+}
+
+/// A packet for the time of a hook.
+///
+/// # Invariants
+///
+/// `skb` is valid and not used by anybody else until the hook returns or gives it away; the context
+/// is that of the hook.
+pub(crate) struct Skb<'a> {
+    skb: NonNull<bindings::sk_buff>,
+    pub(crate) cx: RxContext<'a>,
+}
+
+impl Skb<'_> {
+    /// The packet that a hook was called with.
+    ///
+    /// # Safety
+    ///
+    /// `skb` is valid, the hook's alone, and the hook runs in the receive path until the value is
+    /// used up.
+    #[inline]
+    pub(crate) unsafe fn from_hook(skb: *mut bindings::sk_buff) -> Self {
+        // INVARIANT: By the safety requirements of this function.
+        Self {
+            // SAFETY: A valid pointer is not null.
+            skb: unsafe { NonNull::new_unchecked(skb) },
+            // SAFETY: By the safety requirements of this function.
+            cx: unsafe { RxContext::assume() },
+        }
+    }
+
+    #[inline]
+    pub(crate) fn as_ptr(&self) -> *mut bindings::sk_buff {
+        self.skb.as_ptr()
+    }
+
+    /// Whether this is the packet that `inflight` knows.
+    #[inline]
+    pub(crate) fn is_in(&self, inflight: &InFlight) -> bool {
+        // SAFETY: By the type invariants the packet may be looked at.
+        unsafe { inflight.holds(&self.cx, self.as_ptr()) }
+    }
+
+    /// Puts the packet through the receive path of its device, up to its socket.
+    #[inline]
+    pub(crate) fn receive(self) {
+        // SAFETY: By the type invariants the packet is ours to give away, and BH is off.
+        unsafe { bindings::netif_receive_skb(self.as_ptr()) };
+    }
+}
+
+/// A frame at the first stage, right behind the driver: nothing has looked at it yet, or only taps
+/// and tc.
+pub struct Frame<'a> {
+    skb: Skb<'a>,
+    view: bindings::knet_frame,
+    ethertype: u16,
+    entry: Entry,
+}
+
+/// The hook at which a [`Frame`] was met.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// GRO, before it merges.
+    Gro,
+    /// The netfilter ingress hook of a device that receives without GRO.
+    Ingress,
+}
+
+impl<'a> Frame<'a> {
+    /// Describes `skb`, if it is a frame of the first stage for the device that received it.
+    #[inline]
+    pub(crate) fn at_gro(skb: Skb<'a>, ethertype: u16) -> Option<Self> {
+        let mut view = bindings::knet_frame::default();
+
+        // SAFETY: By the invariants of `Skb` the packet may be looked at; this is a GRO callback.
+        unsafe { bindings::knet_gro_frame(skb.as_ptr(), ethertype, &mut view) }.then_some(Self {
+            skb,
+            view,
+            ethertype,
+            entry: Entry::Gro,
+        })
+    }
+
+    /// The same for a packet at the ingress hook.
+    #[inline]
+    pub(crate) fn at_ingress(skb: Skb<'a>) -> Option<Self> {
+        let mut view = bindings::knet_frame::default();
+        // SAFETY: By the invariants of `Skb` the packet may be looked at.
+        let ethertype = unsafe { bindings::knet_skb_protocol(skb.as_ptr()) };
+
+        if !matches!(ethertype, ETHERTYPE_IPV4 | ETHERTYPE_IPV6) {
+            return None;
+        }
+        // SAFETY: As above; this is an ingress hook.
+        unsafe { bindings::knet_ingress_frame(skb.as_ptr(), &mut view) }.then_some(Self {
+            skb,
+            view,
+            ethertype,
+            entry: Entry::Ingress,
+        })
+    }
+
+    /// The context of the hook.
+    #[inline]
+    pub fn context(&self) -> &RxContext<'a> {
+        &self.skb.cx
+    }
+
+    /// The device that received the frame.
+    #[inline]
+    pub fn device(&self) -> NetDevice<'_> {
+        // SAFETY: The C side took the pointer from the packet, whose device stays as long as the
+        // packet is in the receive path.
+        unsafe { NetDevice::from_ptr(self.view.dev) }
+    }
+
+    /// Whether the frame was met at GRO, and not at an ingress hook.
+    #[inline]
+    pub fn is_at_gro(&self) -> bool {
+        self.entry == Entry::Gro
+    }
+
+    /// Whether the frame is IPv6 by its ethertype; it is IPv4 otherwise.
+    #[inline]
+    pub fn is_ipv6(&self) -> bool {
+        self.ethertype == ETHERTYPE_IPV6
+    }
+
+    /// Bytes from the network header to the end of the packet, padding included.
+    #[inline]
+    pub fn len(&self) -> u32 {
+        self.view.len
+    }
+
+    /// Whether the frame has no bytes behind its link-layer header.
+    pub fn is_empty(&self) -> bool {
+        self.view.len == 0
+    }
+
+    /// Whether the frame is several packets that were merged before they came here.
+    #[inline]
+    pub fn is_merged(&self) -> bool {
+        self.view.gso
+    }
+
+    /// What of the packet can be read in place, from the network header on. May be less than the
+    /// headers; see [`Frame::copy_head`].
+    #[inline]
+    pub fn head(&self) -> &[u8] {
+        if self.view.head.is_null() {
+            return &[];
+        }
+        let len = self.view.head_len.min(self.view.len) as usize;
+
+        // SAFETY: The C side found `head_len` bytes at `head`, in the packet's linear part or in its
+        // first fragment; both stay while the packet is not changed, and `self` is borrowed.
+        unsafe { slice::from_raw_parts(self.view.head, len) }
+    }
+
+    /// Copies the first [`HEAD_MAX`] bytes from the network header on, or the whole packet where it
+    /// is shorter, wherever they lie. Returns what was copied: nothing if it cannot be read.
+    pub fn copy_head<'b>(&self, buffer: &'b mut [u8; HEAD_MAX]) -> &'b [u8] {
+        let len = (self.view.len as usize).min(HEAD_MAX);
+
+        // SAFETY: The buffer has room for `len` bytes; by the invariants of `Skb` the packet may be
+        // looked at. The C side checks that it has as many bytes.
+        let err = unsafe {
+            bindings::knet_skb_copy_bits(
+                self.skb.as_ptr(),
+                self.view.offset,
+                buffer.as_mut_ptr(),
+                len as u32,
+            )
+        };
+        if err != 0 {
+            return &[];
+        }
+        buffer.get(..len).unwrap_or(&[])
+    }
+
+    /// Tags the packet: sets its `skb->priority`.
+    #[inline]
+    pub fn set_priority(&mut self, priority: u32) {
+        // SAFETY: By the invariants of `Skb` the packet is ours to change.
+        unsafe { bindings::knet_skb_set_priority(self.skb.as_ptr(), priority) };
+    }
+
+    /// Leaves the frame to the kernel.
+    #[inline]
+    pub fn pass(self) -> Verdict {
+        Verdict::passed()
+    }
+
+    /// Runs the packet to completion: out of its batch, through the kernel's own receive path, with
+    /// the packet in flight in `inflight`.
+    #[inline]
+    pub fn run_to_completion(self, inflight: &InFlight) -> Verdict {
+        let Self { skb, entry, .. } = self;
+        let cx = skb.cx;
+
+        if entry == Entry::Ingress {
+            // SAFETY: By the invariants of `Skb` the packet is ours to change. All ingress hooks
+            // have run for it: ours is the last.
+            unsafe { bindings::knet_skip_ingress(skb.as_ptr()) };
+        }
+        inflight.run(&cx, skb.as_ptr(), || skb.receive());
+        Verdict::taken()
+    }
+}
+

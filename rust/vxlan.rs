@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! VXLAN sockets and the decapsulation of what they receive (RFC 7348).
+//!
+//! A VXLAN socket hands each datagram to its `encap_rcv`, the vxlan driver's own. Ours stands in
+//! front of it and may take the packet: it then does the steps of `vxlan_rcv()` and has the VXLAN
+//! device receive the frame at once, where the driver would queue it.
+//!
+//! Not supported, hence the driver's: the extensions GPE, GBP and remote checksum offload, devices
+//! that collect metadata, filter VNIs or have a multicast database, and learning.
+//!
+//! C header: [`include/net/vxlan.h`](srctree/include/net/vxlan.h)
+
+use core::{
+    ptr,
+    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+};
+
+use kernel::{ffi::c_int, prelude::*};
+
+use crate::{
+    bindings,
+    context::RxContext,
+    inflight::InFlight,
+    netdev::{NetDevice, Rtnl},
+    percpu::PerCpu,
+    skb::{Skb, ETHERTYPE_IPV4, ETHERTYPE_IPV6}, //
+};
+
+/// What is done with datagrams that a VXLAN socket receives.
+pub trait ReceiveTunnel: 'static {
+    /// Called for each datagram, in the receive path.
+    fn receive(packet: TunnelPacket<'_>) -> Handled;
+}
+
+/// What a handler did with its packet. Only the packet's own methods make one.
+#[must_use]
+pub struct Handled(c_int);
+
+/// The driver's own `encap_rcv`: one function for all sockets. The vxlan module stays loaded as long
+/// as this one, which uses its symbols.
+static DRIVER: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+
+type EncapRcv = unsafe extern "C" fn(*mut bindings::sock, *mut bindings::sk_buff) -> c_int;
+
+/// Puts `T` in front of the driver on the sockets of a VXLAN device, if it is up.
+///
+/// A socket may serve many devices and goes away with the last; what is in front of the driver goes
+/// with it, or by [`detach`].
+pub fn attach<T: ReceiveTunnel>(device: NetDevice<'_>, _rtnl: &Rtnl) {
+    for_each_socket(device, |sock| {
+        // SAFETY: The socket is that of a device, which RTNL keeps up.
+        let current = unsafe { bindings::knet_sock_encap_rcv(sock) };
+        let Some(driver) = current.filter(|&rcv| !is_ours::<T>(rcv)) else {
+            return;
+        };
+        let driver = driver as *mut ();
+
+        match DRIVER.compare_exchange(
+            ptr::null_mut(),
+            driver,
+            Ordering::Release,
+            Ordering::Relaxed,
+        ) {
+            Err(known) if known != driver => {
+                pr_warn!("a VXLAN socket has a foreign receive handler and is left alone\n");
+            }
+            // SAFETY: As above. The handler is called with this very signature.
+            _ => unsafe { bindings::knet_sock_set_encap_rcv(sock, Some(encap_rcv::<T>)) },
+        }
+    });
+}
+
+/// Gives the sockets of a VXLAN device back to the driver. A handler may still run on another CPU
+/// until a grace period has passed.
+pub fn detach<T: ReceiveTunnel>(device: NetDevice<'_>, _rtnl: &Rtnl) {
+    for_each_socket(device, |sock| {
+        // SAFETY: The socket is that of a device, which RTNL keeps up.
+        let current = unsafe { bindings::knet_sock_encap_rcv(sock) };
+
+        if current.is_some_and(is_ours::<T>) {
+            // SAFETY: As above; the driver's handler was found on such a socket.
+            unsafe { bindings::knet_sock_set_encap_rcv(sock, driver()) };
+        }
+    });
+}
+
+/// Calls `f` with the UDP port, in host order, of each socket that a VXLAN device receives on, and
+/// with whether it receives over IPv6.
+pub fn for_each_port(device: NetDevice<'_>, _rtnl: &Rtnl, mut f: impl FnMut(u16, bool)) {
+    for_each_socket(device, |sock| {
+        // SAFETY: The socket is that of a device, which RTNL keeps up.
+        let (port, v6) = unsafe {
+            (
+                bindings::knet_sock_port(sock),
+                bindings::knet_sock_is_v6(sock),
+            )
+        };
+
+        f(port, v6);
+    });
+}
+
+fn for_each_socket(device: NetDevice<'_>, f: impl FnMut(*mut bindings::sock)) {
+    let mut socks = [ptr::null_mut(); 2];
+    // SAFETY: The callers hold the RTNL and checked that this is a VXLAN device.
+    let found = unsafe { bindings::knet_vxlan_socks(device.as_ptr(), socks.as_mut_ptr()) };
+
+    socks.into_iter().take(found as usize).for_each(f);
+}
+
+fn is_ours<T: ReceiveTunnel>(rcv: EncapRcv) -> bool {
+    ptr::fn_addr_eq(rcv, encap_rcv::<T> as EncapRcv)
+}
+
+#[inline]
+fn driver() -> bindings::knet_encap_rcv_t {
+    let driver = DRIVER.load(Ordering::Acquire);
+
+    // SAFETY: The pointer is null, which is `None`, or was made from a function of this type.
+    unsafe { core::mem::transmute::<*mut (), bindings::knet_encap_rcv_t>(driver) }
+}
+
+unsafe extern "C" fn encap_rcv<T: ReceiveTunnel>(
+    sock: *mut bindings::sock,
+    skb: *mut bindings::sk_buff,
+) -> c_int {
+    // SAFETY: UDP hands over the packet in the receive path, with a socket that stays for the call.
+    let packet = unsafe { TunnelPacket::new(Skb::from_hook(skb), sock) };
+
+    T::receive(packet).0
+}
+
+/// Why a datagram is left to the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// The headers are not there, or not readable.
+    Headers,
+    /// The VXLAN header has bits that the device does not know, or lacks the I bit.
+    Reserved,
+    /// The device or the socket uses an extension of VXLAN, or is not bound to one VNI.
+    Features,
+    /// No device has the VNI.
+    Vni,
+    /// The device is down.
+    Down,
+    /// The frame was sent by the device itself.
+    Loop,
+    /// The ECN fields do not go together (RFC 6040), or the driver logs them.
+    Ecn,
+    /// The driver has something to learn from it.
+    Learn,
+    /// The learnt address is used and must not age.
+    Refresh,
+}
+
+/// What became of a packet that was decapsulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decapsulation {
+    /// The VXLAN device has received the frame.
+    Received,
+    /// There was no memory for it, and it was dropped as the driver would.
+    Dropped,
+}
+
+/// A datagram that a VXLAN socket received.
+pub struct TunnelPacket<'a> {
+    skb: Skb<'a>,
+    sock: *mut bindings::sock,
+}
+
+const FLAG_VNI: u32 = 1 << 27;
+const UDP_VXLAN_LEN: usize = 16;
+const ETHERTYPE_VLAN: u16 = 0x8100;
+
+/// `VXLAN_F_*` of receive paths that only the driver has (`include/net/vxlan.h`).
+const UNSUPPORTED: u32 = bindings::VXLAN_F_REMCSUM_RX
+    | bindings::VXLAN_F_GBP
+    | bindings::VXLAN_F_GPE
+    | bindings::VXLAN_F_COLLECT_METADATA
+    | bindings::VXLAN_F_VNIFILTER
+    | bindings::VXLAN_F_MDB;
+
+/// The headers behind the outer network header, as far as decapsulation looks at them.
+struct Headers<'a> {
+    flags: u32,
+    vni_word: u32,
+    source: &'a [u8; 6],
+    inner_dsfield: Option<u8>,
+}
+
+impl<'a> Headers<'a> {
+    /// Reads the headers from `bytes`, which start at the outer UDP header.
+    fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let be32 = |at: usize| Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
+        let be16 = |at: usize| Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
+        let network = UDP_VXLAN_LEN + 14;
+        let protocol = match be16(network - 2)? {
+            ETHERTYPE_VLAN => be16(network + 2)?,
+            protocol => protocol,
+        };
+        // The driver looks for the field behind the Ethernet header even where a VLAN tag is there.
+        let word = be16(network)?;
+        let inner_dsfield = match protocol {
+            ETHERTYPE_IPV4 => Some(word as u8),
+            ETHERTYPE_IPV6 => Some((word >> 4) as u8),
+            _ => None,
+        };
+
+        Some(Self {
+            flags: be32(8)?,
+            vni_word: be32(12)?,
+            source: bytes.get(UDP_VXLAN_LEN + 6..)?.first_chunk()?,
+            inner_dsfield,
+        })
+    }
+
+    /// The VXLAN Network Identifier.
+    fn vni(&self) -> u32 {
+        self.vni_word >> 8
+    }
+
+    /// Whether RFC 6040 lets the packet through without a word in the log.
+    fn ecn_allows(&self, outer_dsfield: u8) -> bool {
+        const ECN: u8 = 3;
+
+        match self.inner_dsfield {
+            Some(inner) => inner & ECN != 0 || outer_dsfield & ECN == 0,
+            None => true,
+        }
+    }
+}
+
+impl<'a> TunnelPacket<'a> {
+    /// # Safety
+    ///
+    /// `sock` is a VXLAN socket that stays for the call, and `skb` is what it received.
+    #[inline]
+    unsafe fn new(skb: Skb<'a>, sock: *mut bindings::sock) -> Self {
+        Self { skb, sock }
+    }
+
+    /// The context of the handler.
+    #[inline]
+    pub fn context(&self) -> &RxContext<'a> {
+        &self.skb.cx
+    }
+
+    /// Whether this is the packet in flight on this CPU.
+    #[inline]
+    pub fn is_in(&self, inflight: &InFlight) -> bool {
+        self.skb.is_in(inflight)
+    }
+
+    /// Leaves the datagram to the driver.
+    #[inline]
+    pub fn pass(self) -> Handled {
+        match driver() {
+            // SAFETY: The arguments are those that the driver's handler would have been called with.
+            Some(driver) => Handled(unsafe { driver(self.sock, self.skb.as_ptr()) }),
+            // A positive result hands the datagram to the socket itself.
+            None => Handled(1),
+        }
+    }
+
+    /// Decapsulates the packet and has the VXLAN device receive it now.
+    ///
+    /// # Errors
+    ///
+    /// The packet, unchanged, and why it is the driver's.
+    #[inline]
+    pub fn decapsulate(
+        mut self,
+        refreshed: &Refreshed,
+    ) -> Result<(Handled, Decapsulation), (Self, Leave)> {
+        let device = match self.examine(refreshed) {
+            Ok(device) => device,
+            Err(leave) => return Err((self, leave)),
+        };
+        // SAFETY: The packet is ours; what the call relies on was found by `examine`.
+        if unsafe { bindings::knet_vxlan_decapsulate(&device, self.skb.as_ptr()) } != 0 {
+            // SAFETY: The packet is ours to drop.
+            unsafe { bindings::knet_skb_drop(self.skb.as_ptr()) };
+            return Ok((Handled(0), Decapsulation::Dropped));
+        }
+        self.skb.receive();
+        Ok((Handled(0), Decapsulation::Received))
+    }
+
+    /// Has the driver decapsulate the packet, so that it refreshes what it has learnt, and receives
+    /// what it then would queue at once, in order with the packets before and behind.
+    pub fn refresh(self) -> Handled {
+        // SAFETY: The driver is called as by the socket. The packet is looked at again only if it is
+        // found on this CPU's backlog, and then it is ours.
+        if unsafe { bindings::knet_vxlan_original(driver(), self.sock, self.skb.as_ptr()) } {
+            self.skb.receive();
+        }
+        Handled(0)
+    }
+
+    /// Finds the device and looks for anything that only the driver does. Changes nothing but where
+    /// the headers lie.
+    #[inline]
+    fn examine(&mut self, refreshed: &Refreshed) -> Result<bindings::knet_vxlan, Leave> {
+        let mut len = 0;
+        // SAFETY: The packet is ours and `data` is at the outer UDP header.
+        let bytes = unsafe { bindings::knet_vxlan_headers(self.skb.as_ptr(), &mut len) };
+        if bytes.is_null() {
+            return Err(Leave::Headers);
+        }
+        // SAFETY: The C side made `len` bytes at `bytes` linear; nothing below changes the packet.
+        let bytes = unsafe { core::slice::from_raw_parts(bytes, len as usize) };
+        let headers = Headers::parse(bytes).ok_or(Leave::Headers)?;
+        let device = self.find_device(&headers)?;
+
+        // SAFETY: The packet is at the socket, hence its outer network header is set and linear.
+        let outer = unsafe { bindings::knet_outer_dsfield(self.sock, self.skb.as_ptr()) };
+        if !headers.ecn_allows(outer) {
+            return Err(Leave::Ecn);
+        }
+        if device.dev_flags & bindings::VXLAN_F_LEARN != 0 {
+            self.check_learnt(&device, &headers, refreshed)?;
+        }
+        Ok(device)
+    }
+
+    /// The device of the packet's VNI, if it is one whose packets are decapsulated here.
+    #[inline]
+    fn find_device(&self, headers: &Headers<'_>) -> Result<bindings::knet_vxlan, Leave> {
+        let mut device = bindings::knet_vxlan::default();
+
+        if headers.flags & FLAG_VNI == 0 {
+            return Err(Leave::Reserved);
+        }
+        // SAFETY: The socket is a VXLAN socket; an RCU read-side section is entered.
+        match unsafe {
+            bindings::knet_vxlan_find(self.sock, self.skb.as_ptr(), headers.vni(), &mut device)
+        } {
+            bindings::knet_vxlan_lookup_KNET_VXLAN_FOUND => (),
+            bindings::knet_vxlan_lookup_KNET_VXLAN_NO_VNI => return Err(Leave::Vni),
+            _ => return Err(Leave::Features),
+        }
+        if (device.sock_flags | device.dev_flags) & UNSUPPORTED != 0 {
+            return Err(Leave::Features);
+        }
+        if headers.flags & device.reserved_flags != 0 || headers.vni_word & device.reserved_vni != 0
+        {
+            return Err(Leave::Reserved);
+        }
+        if !device.up {
+            return Err(Leave::Down);
+        }
+        // SAFETY: The device was just found and stays under RCU; the address has six bytes.
+        if unsafe { bindings::knet_is_dev_addr(device.dev, headers.source.as_ptr()) } {
+            return Err(Leave::Loop);
+        }
+        Ok(device)
+    }
+
+    /// Leaves to the driver what it would learn from, and once a second what keeps an address.
+    #[inline]
+    fn check_learnt(
+        &self,
+        device: &bindings::knet_vxlan,
+        headers: &Headers<'_>,
+        refreshed: &Refreshed,
+    ) -> Result<(), Leave> {
+        // SAFETY: The device stays under RCU; the address has six bytes; the outer network header is
+        // set.
+        let current = unsafe {
+            bindings::knet_vxlan_fdb_current(
+                device,
+                self.sock,
+                self.skb.as_ptr(),
+                headers.source.as_ptr(),
+                headers.vni(),
+            )
+        };
+
+        if !current {
+            return Err(Leave::Learn);
+        }
+        if !refreshed.is_recent(&self.skb.cx, device.dev as usize, headers.source) {
+            return Err(Leave::Refresh);
+        }
+        Ok(())
+    }
+}
+
+/// Remembers, for each CPU, which learnt addresses the driver has seen in use within this second.
+///
+/// It may forget, when two addresses share a place; the driver then sees one of them more often.
+pub struct Refreshed(PerCpu<Recent>);
+
+const PLACES: usize = 64;
+
+struct Recent([AtomicU64; PLACES]);
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; PLACES])
+    }
+}
+
+impl Refreshed {
+    /// Remembers nothing yet.
+    ///
+    /// Context: process.
+    pub fn new() -> Result<Self> {
+        Ok(Self(PerCpu::new()?))
+    }
+
+    /// Whether the driver has seen `address` in use on `device` within this second; it is about to
+    /// see it if not.
+    #[inline]
+    fn is_recent(&self, cx: &RxContext<'_>, device: usize, address: &[u8; 6]) -> bool {
+        let [a, b, c, d, e, f] = *address;
+        let key = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]) ^ (device as u64);
+        let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // SAFETY: May be called in any context.
+        let second = unsafe { bindings::knet_seconds() };
+        let mark = (mixed & !u64::from(u32::MAX)) | u64::from(second);
+        let Some(place) = self.0.get(cx).0.get((mixed as usize) % PLACES) else {
+            return false;
+        };
+
+        if place.load(Ordering::Relaxed) == mark {
+            return true;
+        }
+        place.store(mark, Ordering::Relaxed);
+        false
+    }
+}
