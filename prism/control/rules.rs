@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Rules: directories in `/sys/kernel/config/prism/rules`.
+
+use core::{
+    fmt::Write,
+    str::FromStr,
+    sync::atomic::{
+        AtomicU32,
+        Ordering, //
+    },
+};
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    str::CString,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+};
+
+use knet::{
+    configfs::Items,
+    files::{
+        Files,
+        Page, //
+    },
+};
+
+use crate::{
+    classify::rule::{
+        self,
+        check_name,
+        parse_bool,
+        Class,
+        Rule, //
+    },
+    ruleset::{
+        RuleState,
+        Rules, //
+    },
+};
+
+use super::{
+    log,
+    Escaped,
+    Field, //
+};
+
+/// Makes the directories.
+pub(super) struct Directories {
+    rules: Arc<Rules>,
+    max: u32,
+    /// How many there are.
+    count: Arc<Count>,
+}
+
+impl Directories {
+    /// Directories of which there may be `max` at a time, for the rules of `rules`.
+    pub(super) fn new(rules: Arc<Rules>, max: u32) -> Result<Self> {
+        Ok(Self {
+            rules,
+            max,
+            count: Arc::new(Count(AtomicU32::new(0)), GFP_KERNEL)?,
+        })
+    }
+
+    /// Checks the name of a new directory.
+    fn check(&self, name: &CStr) -> Result {
+        check_name(name.to_bytes()).map_err(|why| {
+            log(format_args!("rule '{}': {why}", Escaped(name.to_bytes())));
+            match why {
+                rule::Error::NameLength => ENAMETOOLONG,
+                _ => EINVAL,
+            }
+        })
+    }
+}
+
+impl Items for Directories {
+    type Item = Directory;
+
+    fn make(&self, name: &CStr) -> Result<impl PinInit<Directory, Error>> {
+        self.check(name)?;
+        let place = Place::take(&self.count, self.max).ok_or_else(|| {
+            let name = Escaped(name.to_bytes());
+            log(format_args!(
+                "rule {name}: there are {} rules, as many as the parameter max_rules allows",
+                self.max
+            ));
+            ENOSPC
+        })?;
+
+        let name = CString::try_from(name)?;
+        let state = RuleState::new()?;
+        let rules = self.rules.clone();
+        Ok(try_pin_init!(Directory {
+            name,
+            rules,
+            state,
+            rule <- new_mutex!(Rule {
+                class: Class::High,
+                ..Rule::default()
+            }),
+            _place: place,
+        }))
+    }
+
+    fn removed(&self, directory: &Directory) {
+        let mut rule = directory.rule.lock();
+
+        if rule.enabled {
+            rule.enabled = false;
+            self.rules.disable(&directory.name);
+        }
+    }
+}
+
+/// How many directories there are.
+struct Count(AtomicU32);
+
+/// A directory's place among those there may be.
+struct Place(Arc<Count>);
+
+impl Place {
+    /// One more place, unless `max` are taken.
+    fn take(count: &Arc<Count>, max: u32) -> Option<Self> {
+        let one_more = |taken| if taken < max { Some(taken + 1) } else { None };
+
+        count
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .ok()
+            .map(|_| Self(count.clone()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0 .0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The directory of a rule.
+#[pin_data]
+pub(super) struct Directory {
+    name: CString,
+    rules: Arc<Rules>,
+    state: Arc<RuleState>,
+    /// Held while the rule is enabled or disabled, so that two writers get one after the other.
+    #[pin]
+    rule: Mutex<Rule>,
+    _place: Place,
+}
+
+/// A file of a rule.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum File {
+    Vni,
+    Protocol,
+    Source,
+    Destination,
+    SourcePort,
+    DestinationPort,
+    Dscp,
+    Class,
+    Rate,
+    Enabled,
+    Packets,
+    Bytes,
+}
+
+impl Files for Directory {
+    type File = File;
+
+    const FILES: &'static [File] = &[
+        File::Vni,
+        File::Protocol,
+        File::Source,
+        File::Destination,
+        File::SourcePort,
+        File::DestinationPort,
+        File::Dscp,
+        File::Class,
+        File::Rate,
+        File::Enabled,
+        File::Packets,
+        File::Bytes,
+    ];
+
+    fn name(file: File) -> &'static CStr {
+        match file {
+            File::Vni => c"vni",
+            File::Protocol => c"protocol",
+            File::Source => c"source",
+            File::Destination => c"destination",
+            File::SourcePort => c"source_port",
+            File::DestinationPort => c"destination_port",
+            File::Dscp => c"dscp",
+            File::Class => c"class",
+            File::Rate => c"rate",
+            File::Enabled => c"enabled",
+            File::Packets => c"packets",
+            File::Bytes => c"bytes",
+        }
+    }
+
+    fn is_writable(file: File) -> bool {
+        !matches!(file, File::Packets | File::Bytes)
+    }
+
+    fn show(&self, file: File, page: &mut Page<'_>) -> Result {
+        let rule = *self.rule.lock();
+
+        match file {
+            File::Vni => writeln!(page, "{}", rule.flows.vni),
+            File::Protocol => writeln!(page, "{}", rule.flows.protocol),
+            File::Source => writeln!(page, "{}", rule.flows.source),
+            File::Destination => writeln!(page, "{}", rule.flows.destination),
+            File::SourcePort => writeln!(page, "{}", rule.flows.source_port),
+            File::DestinationPort => writeln!(page, "{}", rule.flows.destination_port),
+            File::Dscp => writeln!(page, "{}", rule.flows.dscp),
+            File::Class => writeln!(page, "{}", rule.class),
+            File::Rate => writeln!(page, "{}", rule.rate),
+            File::Enabled => writeln!(page, "{}", u8::from(rule.enabled)),
+            File::Packets => writeln!(page, "{}", self.state.packets()),
+            File::Bytes => writeln!(page, "{}", self.state.bytes()),
+        }?;
+        Ok(())
+    }
+
+    fn store(&self, file: File, value: &[u8]) -> Result {
+        let input = Input::new(self.field(file), value)?;
+        let mut rule = self.rule.lock();
+
+        if file == File::Enabled {
+            return self.switch(&mut rule, &input);
+        }
+        // What is in force must be what the files show, hence a change as a whole.
+        if rule.enabled {
+            return Err(input.refuse("the rule is enabled and must be disabled first", EBUSY));
+        }
+        set(&mut rule, file, &input)
+    }
+}
+
+/// Changes what `file` stands for.
+fn set(rule: &mut Rule, file: File, input: &Input<'_>) -> Result {
+    match file {
+        File::Vni => rule.flows.vni = input.parse()?,
+        File::Protocol => rule.flows.protocol = input.parse()?,
+        File::Source => rule.flows.source = input.parse()?,
+        File::Destination => rule.flows.destination = input.parse()?,
+        File::SourcePort => rule.flows.source_port = input.parse()?,
+        File::DestinationPort => rule.flows.destination_port = input.parse()?,
+        File::Dscp => rule.flows.dscp = input.parse()?,
+        File::Class => rule.class = input.parse()?,
+        File::Rate => rule.rate = input.parse()?,
+        File::Enabled | File::Packets | File::Bytes => return Err(EACCES),
+    }
+    Ok(())
+}
+
+impl Directory {
+    fn field(&self, file: File) -> Field<'_> {
+        Field {
+            rule: Some(&self.name),
+            file: Self::name(file),
+        }
+    }
+
+    /// Enables or disables the rule.
+    fn switch(&self, rule: &mut Rule, input: &Input<'_>) -> Result {
+        let enabled = parse_bool(input.text).map_err(|why| input.refuse(why, EINVAL))?;
+        if enabled == rule.enabled {
+            return Ok(());
+        }
+
+        if enabled {
+            rule.flows
+                .validate()
+                .map_err(|why| input.refuse(why, EINVAL))?;
+            self.rules
+                .enable(&self.name, rule, &self.state)
+                .map_err(|why| input.refuse(&why, why.errno()))?;
+        } else {
+            self.rules.disable(&self.name);
+        }
+        rule.enabled = enabled;
+        Ok(())
+    }
+}
+
+/// What is written to a file.
+struct Input<'a> {
+    field: Field<'a>,
+    text: &'a str,
+}
+
+impl<'a> Input<'a> {
+    fn new(field: Field<'a>, value: &'a [u8]) -> Result<Self> {
+        let text = field.text(value)?;
+
+        Ok(Self { field, text })
+    }
+
+    fn parse<T: FromStr<Err = rule::Error>>(&self) -> Result<T> {
+        self.text.parse().map_err(|why| self.refuse(why, EINVAL))
+    }
+
+    fn refuse(&self, why: impl core::fmt::Display, errno: Error) -> Error {
+        self.field.refuse(self.text.as_bytes(), why, errno)
+    }
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The way of a packet: classified at the first stage, and run to completion if its class is `high`.
+//!
+//! Three hooks meet the packet: behind the driver, at the VXLAN socket, and where it is sent into a
+//! container. The first decides; the other two act only on the packet that the first has set in
+//! flight on this CPU. Whatever a hook cannot do exactly as the kernel would is left to the kernel,
+//! unchanged, and counted with the reason.
+
+use core::sync::atomic::Ordering;
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+use knet::{
+    context::RxContext,
+    gro::ReceiveFrame,
+    inflight::InFlight,
+    rcu::RcuCell,
+    veth::{
+        Delivery,
+        EgressPacket,
+        TransmitPacket, //
+    },
+    vxlan::{
+        self,
+        Decapsulation,
+        Handled,
+        ReceiveTunnel,
+        Refreshed,
+        TunnelPacket, //
+    },
+    Frame,
+    Verdict,
+    HEAD_MAX, //
+};
+
+use crate::{
+    classify::{
+        self,
+        Class,
+        Family,
+        Packet,
+        Unclassified,
+        WINDOW, //
+    },
+    config,
+    devices::Devices,
+    ports::Ports,
+    ruleset::{
+        RuleSet,
+        Rules, //
+    },
+    stats::{
+        Counter,
+        Stats, //
+    },
+};
+
+/// The state that the hooks find, from when the module is there until it goes.
+static CURRENT: RcuCell<Datapath> = RcuCell::new();
+
+/// Everything that the packet path reads or writes.
+pub(crate) struct Datapath {
+    shared: Arc<Shared>,
+}
+
+/// What the packet path shares with those who configure it.
+pub(crate) struct Shared {
+    /// The enabled rules; none while there are none.
+    pub(crate) rules: Arc<Rules>,
+    /// The entry devices.
+    pub(crate) devices: Arc<Devices>,
+    /// The ports of VXLAN sockets.
+    pub(crate) ports: Ports,
+    /// What was done.
+    pub(crate) stats: Stats,
+    inflight: InFlight,
+    refreshed: Refreshed,
+}
+
+impl Shared {
+    /// No rules, no ports, the automatic choice of devices.
+    ///
+    /// Context: process.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Ok(Arc::new(
+            Self {
+                rules: Rules::new()?,
+                devices: Arc::pin_init(Devices::new(), GFP_KERNEL)?,
+                ports: Ports::new()?,
+                stats: Stats::new()?,
+                inflight: InFlight::new()?,
+                refreshed: Refreshed::new()?,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+}
+
+/// The state, published to the hooks. Dropping it waits until no hook uses it.
+pub(crate) struct Published(());
+
+impl Published {
+    /// Lets the hooks find `shared`.
+    pub(crate) fn new(shared: Arc<Shared>) -> Result<Self> {
+        CURRENT.replace(Some(KBox::new(Datapath { shared }, GFP_KERNEL)?));
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Published {
+    fn drop(&mut self) {
+        CURRENT.replace(None);
+    }
+}
+
+/// The family that the link layer says a frame is of.
+#[inline]
+fn family(frame: &Frame<'_>) -> Family {
+    if frame.is_ipv6() {
+        Family::V6
+    } else {
+        Family::V4
+    }
+}
+
+/// The hooks of the packet path.
+pub(crate) struct Path;
+
+#[inline]
+fn current<'a>(cx: &RxContext<'a>) -> Option<&'a Shared> {
+    CURRENT.read(cx).map(|path| &*path.shared)
+}
+
+impl ReceiveFrame for Path {
+    #[inline]
+    fn is_idle(cx: &RxContext<'_>) -> bool {
+        current(cx).is_none_or(|path| path.rules.read(cx).is_none())
+    }
+
+    #[inline]
+    fn receive(frame: Frame<'_>) -> Verdict {
+        let cx = *frame.context();
+
+        match current(&cx) {
+            Some(path) => path.receive(&cx, frame),
+            None => frame.pass(),
+        }
+    }
+}
+
+impl ReceiveTunnel for Path {
+    #[inline]
+    fn receive(packet: TunnelPacket<'_>) -> Handled {
+        let cx = *packet.context();
+
+        match current(&cx) {
+            Some(path) if packet.is_in(&path.inflight) => path.decapsulate(&cx, packet),
+            _ => packet.pass(),
+        }
+    }
+}
+
+impl TransmitPacket for Path {
+    #[inline]
+    fn transmit(packet: EgressPacket<'_>) -> Verdict {
+        let cx = *packet.context();
+
+        match current(&cx) {
+            Some(path) if packet.is_in(&path.inflight) => path.deliver(&cx, packet),
+            _ => packet.pass(),
+        }
+    }
+}
+
+impl Shared {
+    /// The first stage.
+    #[inline]
+    fn receive(&self, cx: &RxContext<'_>, mut frame: Frame<'_>) -> Verdict {
+        let Some(rules) = self.rules.read(cx) else {
+            return frame.pass();
+        };
+        let Some(device) = self.devices.find(cx, frame.device().id()) else {
+            return frame.pass();
+        };
+
+        if frame.is_at_gro() {
+            device.saw_gro();
+        } else if device.has_gro() {
+            return frame.pass();
+        }
+        if !self.is_high(cx, rules, &frame) {
+            return frame.pass();
+        }
+        if self.inflight.is_busy(cx) {
+            self.stats.count(cx, Counter::KernelBusy);
+            return frame.pass();
+        }
+
+        frame.set_priority(config::PRIORITY_HIGH.load(Ordering::Relaxed));
+        self.stats.count(cx, Counter::Completed);
+        frame.run_to_completion(&self.inflight)
+    }
+
+    /// Classifies a frame and counts what came of it.
+    #[inline]
+    fn is_high(&self, cx: &RxContext<'_>, rules: &RuleSet, frame: &Frame<'_>) -> bool {
+        let packet = match self.parse(frame) {
+            Ok(packet) => packet,
+            Err(counter) => {
+                self.stats.count(cx, counter);
+                return false;
+            }
+        };
+        let Some(verdict) = rules.classify(cx, &packet.flow, frame.len()) else {
+            self.stats.count(cx, Counter::Unmatched);
+            return false;
+        };
+
+        self.stats.count(cx, Counter::Classified);
+        if verdict.demoted {
+            self.stats.count(cx, Counter::Demoted);
+        }
+        verdict.class == Class::High
+    }
+
+    /// Reads the headers in place, or from a copy where they lie in more than one piece.
+    #[inline]
+    fn parse(&self, frame: &Frame<'_>) -> Result<Packet, Counter> {
+        if frame.is_merged() {
+            return Err(Counter::UnclassifiedMerged);
+        }
+        let head = frame.head();
+        let len = frame.len() as usize;
+
+        match classify::parse(family(frame), head, len, &self.ports) {
+            Err(Unclassified::Truncated) if head.len() < WINDOW.min(len) => {
+                self.parse_copy(frame, len).map_err(Counter::from)
+            }
+            parsed => parsed.map_err(Counter::from),
+        }
+    }
+
+    #[cold]
+    fn parse_copy(&self, frame: &Frame<'_>, len: usize) -> Result<Packet, Unclassified> {
+        let mut buffer = [0; HEAD_MAX];
+        let head = frame.copy_head(&mut buffer);
+
+        classify::parse(family(frame), head, len, &self.ports)
+    }
+
+    /// The VXLAN socket.
+    #[inline]
+    fn decapsulate(&self, cx: &RxContext<'_>, packet: TunnelPacket<'_>) -> Handled {
+        match packet.decapsulate(&self.refreshed) {
+            Ok((handled, Decapsulation::Received)) => {
+                self.stats.count(cx, Counter::Decapsulated);
+                handled
+            }
+            Ok((handled, Decapsulation::Dropped)) => {
+                self.stats.count(cx, Counter::Dropped);
+                handled
+            }
+            Err((packet, vxlan::Leave::Refresh)) => {
+                self.stats.count(cx, Counter::KernelRefresh);
+                packet.refresh()
+            }
+            Err((packet, reason)) => {
+                self.stats.count(cx, reason);
+                packet.pass()
+            }
+        }
+    }
+
+    /// The host's end of a pair of devices.
+    #[inline]
+    fn deliver(&self, cx: &RxContext<'_>, packet: EgressPacket<'_>) -> Verdict {
+        match packet.deliver(&self.inflight) {
+            Ok((verdict, Delivery::Received)) => {
+                self.stats.count(cx, Counter::Delivered);
+                verdict
+            }
+            Ok((verdict, Delivery::Consumed)) => {
+                self.stats.count(cx, Counter::Consumed);
+                verdict
+            }
+            Err((packet, reason)) => {
+                self.stats.count(cx, reason);
+                packet.pass()
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The entry devices: those whose received frames are classified.
+
+use core::{
+    fmt,
+    sync::atomic::{
+        AtomicBool,
+        Ordering, //
+    },
+};
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    str::CString,
+    sync::Mutex, //
+};
+use knet::{
+    context::{
+        self,
+        RxContext, //
+    },
+    netdev::{
+        self,
+        DeviceId,
+        Kind,
+        NetDevice,
+        Rtnl, //
+    },
+    rcu::RcuCell, //
+};
+
+/// How the entry devices are chosen.
+pub(crate) enum Selection {
+    /// Every NIC, in every namespace: each Ethernet device that is not a virtual stage.
+    Auto,
+    /// The devices of these names in the initial namespace.
+    Named(KVec<CString>),
+}
+
+impl Selection {
+    fn includes(&self, device: NetDevice<'_>, rtnl: &Rtnl) -> bool {
+        match self {
+            Self::Auto => device.kind() == Kind::Nic,
+            Self::Named(names) => {
+                device.in_init_net() && names.iter().any(|name| **name == *device.name(rtnl))
+            }
+        }
+    }
+}
+
+/// An entry device.
+pub(crate) struct Entry {
+    id: DeviceId,
+    /// Its frames have been seen at GRO, so there is nothing to do for them at the ingress hook.
+    has_gro: AtomicBool,
+}
+
+impl Entry {
+    const VACANT: Self = Self {
+        id: DeviceId::NONE,
+        has_gro: AtomicBool::new(false),
+    };
+
+    /// Notes that the device hands its frames to GRO.
+    #[inline]
+    pub(crate) fn saw_gro(&self) {
+        if !self.has_gro.load(Ordering::Relaxed) {
+            self.has_gro.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the device has handed a frame to GRO.
+    #[inline]
+    pub(crate) fn has_gro(&self) -> bool {
+        self.has_gro.load(Ordering::Relaxed)
+    }
+}
+
+/// The entry devices of a moment: a hash table with at least one vacant place.
+struct Set(KVec<Entry>);
+
+impl Set {
+    fn new(devices: &[DeviceId]) -> Result<Self> {
+        let size = devices
+            .len()
+            .saturating_mul(2)
+            .saturating_add(1)
+            .next_power_of_two();
+        let mut places = KVec::with_capacity(size, GFP_KERNEL)?;
+
+        for _ in 0..size {
+            places.push(Entry::VACANT, GFP_KERNEL)?;
+        }
+        let mut set = Self(places);
+
+        for &id in devices {
+            let vacant = set
+                .probe(id)
+                .find(|&place| set.0.get(place).is_some_and(|e| e.id == DeviceId::NONE));
+
+            if let Some(entry) = vacant.and_then(|place| set.0.get_mut(place)) {
+                entry.id = id;
+            }
+        }
+        Ok(set)
+    }
+
+    /// The places where `id` may be, in the order in which they are filled.
+    #[inline]
+    fn probe(&self, id: DeviceId) -> impl Iterator<Item = usize> {
+        let mask = self.0.len().wrapping_sub(1);
+        // Devices are aligned to more than a cache line.
+        let first = id.get() >> 8;
+
+        (0..=mask).map(move |step| first.wrapping_add(step) & mask)
+    }
+
+    #[inline]
+    fn find(&self, id: DeviceId) -> Option<&Entry> {
+        self.probe(id)
+            .map_while(|place| self.0.get(place).filter(|e| e.id != DeviceId::NONE))
+            .find(|entry| entry.id == id)
+    }
+}
+
+/// The choice of entry devices and what it comes to.
+#[pin_data]
+pub(crate) struct Devices {
+    #[pin]
+    selection: Mutex<Selection>,
+    set: RcuCell<Set>,
+}
+
+impl Devices {
+    /// The automatic choice; nothing is looked at before [`Devices::refresh`].
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            selection <- new_mutex!(Selection::Auto),
+            set: RcuCell::new(),
+        })
+    }
+
+    /// The entry that `device` is, if it is one.
+    #[inline]
+    pub(crate) fn find<'a>(&'a self, cx: &RxContext<'a>, device: DeviceId) -> Option<&'a Entry> {
+        self.set.read(cx)?.find(device)
+    }
+
+    /// Chooses other devices. That all of them exist is for the caller to check.
+    ///
+    /// Context: process; sleeps, takes the RTNL.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, with the old choice in force.
+    pub(crate) fn select(&self, selection: Selection) -> Result {
+        netdev::with_rtnl(|rtnl| {
+            let mut current = self.selection.lock();
+            let set = Self::collect(&selection, rtnl)?;
+
+            *current = selection;
+            self.set.replace(Some(set));
+            Ok(())
+        })
+    }
+
+    /// Looks at all devices again. What was learnt of them is forgotten.
+    ///
+    /// Context: process, under RTNL; sleeps.
+    pub(crate) fn refresh(&self, rtnl: &Rtnl) -> Result {
+        let set = Self::collect(&self.selection.lock(), rtnl)?;
+
+        self.set.replace(Some(set));
+        Ok(())
+    }
+
+    /// Whether the set in force is right about `device`.
+    ///
+    /// Context: process, under RTNL.
+    pub(crate) fn knows(&self, device: NetDevice<'_>, rtnl: &Rtnl) -> bool {
+        self.holds(device) == self.includes(device, rtnl)
+    }
+
+    /// Whether `device` is in the set in force.
+    pub(crate) fn holds(&self, device: NetDevice<'_>) -> bool {
+        context::with_rx_context(|cx| self.find(&cx, device.id()).is_some())
+    }
+
+    /// Whether `device` is chosen.
+    pub(crate) fn includes(&self, device: NetDevice<'_>, rtnl: &Rtnl) -> bool {
+        self.selection.lock().includes(device, rtnl)
+    }
+
+    /// Writes the choice in a form that can be chosen again: the names, after `auto` where the choice
+    /// is automatic.
+    ///
+    /// Context: process; sleeps, takes the RTNL.
+    pub(crate) fn show(&self, to: &mut dyn fmt::Write) -> fmt::Result {
+        netdev::with_rtnl(|rtnl| {
+            let selection = self.selection.lock();
+            let mut result = Ok(());
+            let mut separator = "";
+
+            if matches!(*selection, Selection::Auto) {
+                result = to.write_str("auto");
+                separator = " ";
+            }
+            rtnl.for_each_device(|device| {
+                if result.is_ok() && selection.includes(device, rtnl) {
+                    result = match device.name(rtnl).to_str() {
+                        Ok(name) => to.write_fmt(format_args!("{separator}{name}")),
+                        Err(_) => Err(fmt::Error),
+                    };
+                    separator = " ";
+                }
+            });
+            result?;
+            to.write_str("\n")
+        })
+    }
+
+    fn collect(selection: &Selection, rtnl: &Rtnl) -> Result<KBox<Set>> {
+        let mut ids = KVec::new();
+        let mut result = Ok(());
+
+        rtnl.for_each_device(|device| {
+            if result.is_ok() && selection.includes(device, rtnl) {
+                result = ids.push(device.id(), GFP_KERNEL);
+            }
+        });
+        result?;
+        Ok(KBox::new(Set::new(&ids)?, GFP_KERNEL)?)
+    }
+}

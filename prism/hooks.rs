@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The hooks of the packet path, which are there while the mode is not `off`.
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+use knet::{
+    gro::GroHook,
+    netdev::{
+        self,
+        DeviceEvents,
+        Event,
+        Kind,
+        NetDevice,
+        Notifier,
+        Rtnl, //
+    },
+    netfilter::{
+        DeviceHooks,
+        Egress,
+        Ingress, //
+    },
+    vxlan, //
+};
+
+use crate::datapath::{
+    Path,
+    Shared, //
+};
+
+/// All hooks, registered.
+///
+/// Dropping it takes them away, the first stage first, so that what is in flight finds the rest, and
+/// waits until no CPU is in any of them.
+pub(crate) struct Hooks {
+    _gro: GroHook<Path>,
+    devices: Notifier<Followed>,
+}
+
+impl Hooks {
+    /// Registers everything for the devices that are there and those that come.
+    ///
+    /// Context: process; sleeps, takes the RTNL.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; `EBUSY` or `EOPNOTSUPP` where a hook cannot be had. Nothing is left registered.
+    pub(crate) fn start(shared: Arc<Shared>) -> Result<Self> {
+        netdev::with_rtnl(|rtnl| shared.devices.refresh(rtnl))?;
+        let devices = Notifier::new(Followed {
+            egress: KBox::pin_init(DeviceHooks::new(), GFP_KERNEL)?,
+            ingress: KBox::pin_init(DeviceHooks::new(), GFP_KERNEL)?,
+            shared,
+        })?;
+
+        Ok(Self {
+            _gro: GroHook::new()?,
+            devices,
+        })
+    }
+
+    /// Follows a new choice of entry devices.
+    ///
+    /// Context: process; sleeps, takes the RTNL.
+    pub(crate) fn devices_changed(&self) {
+        netdev::with_rtnl(|rtnl| {
+            let followed = self.devices.events();
+
+            rtnl.for_each_device(|device| followed.follow_entry(device, rtnl));
+        });
+    }
+}
+
+/// Hooks on devices, as devices come and go.
+struct Followed {
+    egress: Pin<KBox<DeviceHooks<Egress<Path>>>>,
+    ingress: Pin<KBox<DeviceHooks<Ingress<Path>>>>,
+    shared: Arc<Shared>,
+}
+
+impl DeviceEvents for Followed {
+    fn event(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl) {
+        match device.kind() {
+            Kind::Veth | Kind::Netkit => self.pair(event, device, rtnl),
+            Kind::Vxlan => self.tunnel(event, device, rtnl),
+            _ => (),
+        }
+        self.entry(event, device, rtnl);
+    }
+}
+
+impl Followed {
+    /// A device whose packets go to its peer.
+    fn pair(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl) {
+        match event {
+            Event::Register => report("egress hook", self.egress.add(device, rtnl)),
+            Event::Unregister => self.egress.remove(device, rtnl),
+            _ => (),
+        }
+    }
+
+    /// A VXLAN device, whose sockets are there while it is up.
+    fn tunnel(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl) {
+        match event {
+            Event::Up => vxlan::attach::<Path>(device, rtnl),
+            Event::Down => (),
+            Event::Unregister => vxlan::detach::<Path>(device, rtnl),
+            _ => return,
+        }
+        report("VXLAN ports", self.shared.ports.refresh(rtnl));
+    }
+
+    /// A device that may be an entry.
+    fn entry(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl) {
+        let devices = &self.shared.devices;
+        let is_stale = match event {
+            Event::Up | Event::Down => return,
+            Event::Register | Event::Rename => {
+                self.follow_entry(device, rtnl);
+                !devices.knows(device, rtnl)
+            }
+            // Whether the device uses GRO is to be seen anew.
+            Event::Features => devices.holds(device),
+            Event::Unregister => {
+                self.ingress.remove(device, rtnl);
+                devices.holds(device)
+            }
+        };
+
+        if is_stale {
+            report("entry devices", devices.refresh(rtnl));
+        }
+    }
+
+    fn follow_entry(&self, device: NetDevice<'_>, rtnl: &Rtnl) {
+        if self.shared.devices.includes(device, rtnl) {
+            report("ingress hook", self.ingress.add(device, rtnl));
+        } else {
+            self.ingress.remove(device, rtnl);
+        }
+    }
+}
+
+/// What cannot be hooked stays the kernel's; that much is said.
+fn report(what: &str, result: Result) {
+    if let Err(err) = result {
+        pr_warn!("{what}: {err:?}; those packets take the kernel's path\n");
+    }
+}
