@@ -30,9 +30,11 @@ pub const BURST_MIN: u64 = 16;
 
 /// How long a CPU may keep tokens, in ns. What it keeps is part of the burst.
 const KEEP_NS: u64 = 1_000_000;
+/// How long it is seen what a CPU uses, in ns: so long that it uses a batch up before that expires.
+const PERIOD_NS: u64 = 1_000_000;
 /// The largest batch.
 const BATCH_MAX: u64 = 64;
-/// The least number of batches into which a CPU's recent use is divided.
+/// The number of batches into which what a CPU used in a period is divided.
 const BATCHES: u64 = 8;
 /// How often a batch is tried to be taken when other CPUs are faster.
 const TRIES: u32 = 8;
@@ -52,10 +54,12 @@ pub struct Bucket {
 pub struct Local {
     /// Tokens left of the last batch.
     tokens: u64,
-    /// The time in ns at which they expire and a new period of use starts.
+    /// The time in ns at which they expire.
     expires: u64,
-    /// Tokens taken in this period.
-    taken: u64,
+    /// The time in ns at which a new period of use starts.
+    period_end: u64,
+    /// Tokens used in this period.
+    used: u64,
     /// The size of a batch in this period.
     batch: u64,
 }
@@ -83,14 +87,15 @@ impl Bucket {
     /// Takes a batch of tokens, and of these one for a packet.
     fn refill(&self, local: &mut Local, rate: NonZeroU64, now: u64) -> bool {
         let most = batch_max(rate);
-        if now >= local.expires {
+        local.drop_expired();
+        if now >= local.period_end {
             local.start_period(now);
         }
 
         let batch = local.batch.min(most).max(1);
         let is_taken = self.advance(time_of(batch, rate), depth(rate), now);
         if is_taken {
-            local.keep(batch);
+            local.keep(batch, now);
         }
         is_taken
     }
@@ -101,10 +106,10 @@ impl Bucket {
         let mut earned = self.earned.load(Ordering::Relaxed);
 
         for _ in 0..TRIES {
-            let next = earned.max(now).saturating_add(cost);
-            if next > limit {
-                return false;
-            }
+            let next = match earned.max(now).checked_add(cost) {
+                Some(next) if next <= limit => next,
+                _ => return false,
+            };
             match self.earned.compare_exchange_weak(
                 earned,
                 next,
@@ -130,22 +135,24 @@ impl Local {
         true
     }
 
-    /// Drops the tokens of the last period, and sizes the batches of a new one by what was used.
-    fn start_period(&mut self, now: u64) {
-        let used = self.taken.saturating_sub(self.tokens);
+    /// Drops tokens that were kept too long, which were not used then.
+    fn drop_expired(&mut self) {
+        self.used = self.used.saturating_sub(self.tokens);
+        self.tokens = 0;
+    }
 
-        *self = Self {
-            tokens: 0,
-            expires: now.saturating_add(KEEP_NS),
-            taken: 0,
-            batch: used / BATCHES,
-        };
+    /// Sizes the batches of a new period by what was used in the last one.
+    fn start_period(&mut self, now: u64) {
+        self.batch = self.used / BATCHES;
+        self.used = 0;
+        self.period_end = now.saturating_add(PERIOD_NS);
     }
 
     /// Keeps a batch, less the token that is used at once.
-    fn keep(&mut self, batch: u64) {
+    fn keep(&mut self, batch: u64, now: u64) {
         self.tokens = batch.saturating_sub(1);
-        self.taken = self.taken.saturating_add(batch);
+        self.expires = now.saturating_add(KEEP_NS);
+        self.used = self.used.saturating_add(batch);
     }
 }
 

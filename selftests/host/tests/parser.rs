@@ -8,6 +8,7 @@ use std::cell::RefCell;
 
 use common::{
     build::*,
+    cases,
     oracle, //
 };
 use prism_host::classify::{
@@ -486,7 +487,7 @@ fn mutated() -> impl Strategy<Value = (bool, Vec<u8>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(cases(20_000))]
 
     #[test]
     fn arbitrary_bytes(v6: bool, head in prop::collection::vec(any::<u8>(), 0..160), len: u16) {

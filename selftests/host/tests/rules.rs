@@ -2,6 +2,8 @@
 
 //! The text forms of rules, and which rules are valid.
 
+mod common;
+
 use std::{
     fmt::{
         Debug,
@@ -14,6 +16,10 @@ use std::{
     str::FromStr, //
 };
 
+use common::{
+    cases,
+    rules::fields, //
+};
 use prism_host::classify::{
     rule::{
         check_name,
@@ -322,26 +328,6 @@ fn names() {
     }
 }
 
-/// The fields of a rule from `name=value` words.
-fn fields(text: &str) -> Match {
-    let mut fields = Match::ANY;
-
-    for word in text.split_whitespace() {
-        let (name, value) = word.split_once('=').unwrap();
-        match name {
-            "vni" => fields.vni = value.parse().unwrap(),
-            "protocol" => fields.protocol = value.parse().unwrap(),
-            "source" => fields.source = value.parse().unwrap(),
-            "destination" => fields.destination = value.parse().unwrap(),
-            "source_port" => fields.source_port = value.parse().unwrap(),
-            "destination_port" => fields.destination_port = value.parse().unwrap(),
-            "dscp" => fields.dscp = value.parse().unwrap(),
-            _ => panic!("{name}"),
-        }
-    }
-    fields
-}
-
 #[test]
 fn valid_rules() {
     for text in [
@@ -426,7 +412,7 @@ fn comes_back<T: FromStr<Err = Error> + Display + PartialEq + Debug>(value: T) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(cases(2_000))]
 
     #[test]
     fn text_comes_back(vni in 0..=Vni::MAX, protocol: u8, dscp in 0u8..64, rate in 0..=Rate::MAX) {

@@ -5,4 +5,16 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod build;
+pub mod few;
 pub mod oracle;
+pub mod rules;
+
+use proptest::test_runner::Config;
+
+/// Settings for a property test that tries `cases` inputs and leaves no file behind.
+pub fn cases(cases: u32) -> Config {
+    Config {
+        failure_persistence: None,
+        ..Config::with_cases(cases)
+    }
+}
