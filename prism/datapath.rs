@@ -47,6 +47,7 @@ use crate::{
     },
     config,
     devices::Devices,
+    hooks::Trim,
     ports::Ports,
     ruleset::{
         RuleSet,
@@ -76,6 +77,8 @@ pub(crate) struct Shared {
     pub(crate) ports: Ports,
     /// What was done.
     pub(crate) stats: Stats,
+    /// Removes hooks that are not needed, while there are hooks.
+    pub(crate) trim: RcuCell<Trim>,
     inflight: InFlight,
     refreshed: Refreshed,
 }
@@ -91,6 +94,7 @@ impl Shared {
                 devices: Arc::pin_init(Devices::new(), GFP_KERNEL)?,
                 ports: Ports::new()?,
                 stats: Stats::new()?,
+                trim: RcuCell::new(),
                 inflight: InFlight::new()?,
                 refreshed: Refreshed::new()?,
             },
@@ -187,7 +191,9 @@ impl Shared {
         };
 
         if frame.is_at_gro() {
-            device.saw_gro();
+            if device.saw_gro() {
+                self.trim(cx);
+            }
         } else if device.has_gro() {
             return frame.pass();
         }
@@ -202,6 +208,13 @@ impl Shared {
         frame.set_priority(config::PRIORITY_HIGH.load(Ordering::Relaxed));
         self.stats.count(cx, Counter::Completed);
         frame.run_to_completion(&self.inflight)
+    }
+
+    #[cold]
+    fn trim(&self, cx: &RxContext<'_>) {
+        if let Some(trim) = self.trim.read(cx) {
+            trim.queue();
+        }
     }
 
     /// Classifies a frame and counts what came of it.

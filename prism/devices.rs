@@ -63,12 +63,10 @@ impl Entry {
         has_gro: AtomicBool::new(false),
     };
 
-    /// Notes that the device hands its frames to GRO.
+    /// Notes that the device hands its frames to GRO. Returns whether that is news.
     #[inline]
-    pub(crate) fn saw_gro(&self) {
-        if !self.has_gro.load(Ordering::Relaxed) {
-            self.has_gro.store(true, Ordering::Relaxed);
-        }
+    pub(crate) fn saw_gro(&self) -> bool {
+        !self.has_gro() && !self.has_gro.swap(true, Ordering::Relaxed)
     }
 
     /// Whether the device has handed a frame to GRO.
@@ -186,6 +184,11 @@ impl Devices {
     /// Whether `device` is in the set in force.
     pub(crate) fn holds(&self, device: NetDevice<'_>) -> bool {
         context::with_rx_context(|cx| self.find(&cx, device.id()).is_some())
+    }
+
+    /// Whether `device` is in the set in force and hands its frames to GRO.
+    pub(crate) fn uses_gro(&self, device: NetDevice<'_>) -> bool {
+        context::with_rx_context(|cx| self.find(&cx, device.id()).is_some_and(Entry::has_gro))
     }
 
     /// Whether `device` is chosen.

@@ -22,7 +22,11 @@ use knet::{
         Egress,
         Ingress, //
     },
-    vxlan, //
+    vxlan,
+    work::{
+        Run,
+        Work, //
+    },
 };
 
 use crate::datapath::{
@@ -37,6 +41,7 @@ use crate::datapath::{
 pub(crate) struct Hooks {
     _gro: GroHook<Path>,
     devices: Notifier<Followed>,
+    shared: Arc<Shared>,
 }
 
 impl Hooks {
@@ -49,16 +54,22 @@ impl Hooks {
     /// `ENOMEM`; `EBUSY` or `EOPNOTSUPP` where a hook cannot be had. Nothing is left registered.
     pub(crate) fn start(shared: Arc<Shared>) -> Result<Self> {
         netdev::with_rtnl(|rtnl| shared.devices.refresh(rtnl))?;
+        let ingress = Arc::pin_init(DeviceHooks::new(), GFP_KERNEL)?;
+        let trim = KBox::new(Trim::new(&shared, &ingress)?, GFP_KERNEL)?;
         let devices = Notifier::new(Followed {
             egress: KBox::pin_init(DeviceHooks::new(), GFP_KERNEL)?,
-            ingress: KBox::pin_init(DeviceHooks::new(), GFP_KERNEL)?,
-            shared,
+            ingress,
+            shared: shared.clone(),
         })?;
-
-        Ok(Self {
+        // From here on dropping what is made takes everything away again.
+        let hooks = Self {
             _gro: GroHook::new()?,
             devices,
-        })
+            shared,
+        };
+
+        hooks.shared.trim.replace(Some(trim));
+        Ok(hooks)
     }
 
     /// Follows a new choice of entry devices.
@@ -73,10 +84,54 @@ impl Hooks {
     }
 }
 
+impl Drop for Hooks {
+    fn drop(&mut self) {
+        self.shared.trim.replace(None);
+    }
+}
+
+/// Takes the ingress hook from devices that turn out to use GRO, where their frames are met before.
+pub(crate) struct Trim(Arc<Work<Trimmed>>);
+
+struct Trimmed {
+    shared: Arc<Shared>,
+    ingress: Arc<DeviceHooks<Ingress<Path>>>,
+}
+
+impl Trim {
+    fn new(shared: &Arc<Shared>, ingress: &Arc<DeviceHooks<Ingress<Path>>>) -> Result<Self> {
+        let trimmed = Trimmed {
+            shared: shared.clone(),
+            ingress: ingress.clone(),
+        };
+
+        Ok(Self(Arc::pin_init(Work::new(Ok(trimmed)), GFP_KERNEL)?))
+    }
+
+    /// Looks at all devices soon.
+    ///
+    /// Context: any.
+    pub(crate) fn queue(&self) {
+        self.0.queue(0);
+    }
+}
+
+impl Run for Trimmed {
+    fn run(&self) {
+        netdev::with_rtnl(|rtnl| {
+            rtnl.for_each_device(|device| {
+                if self.shared.devices.uses_gro(device) {
+                    self.ingress.remove(device, rtnl);
+                }
+            });
+        });
+    }
+}
+
 /// Hooks on devices, as devices come and go.
 struct Followed {
     egress: Pin<KBox<DeviceHooks<Egress<Path>>>>,
-    ingress: Pin<KBox<DeviceHooks<Ingress<Path>>>>,
+    ingress: Arc<DeviceHooks<Ingress<Path>>>,
     shared: Arc<Shared>,
 }
 
@@ -122,7 +177,10 @@ impl Followed {
                 !devices.knows(device, rtnl)
             }
             // Whether the device uses GRO is to be seen anew.
-            Event::Features => devices.holds(device),
+            Event::Features => {
+                self.follow_entry(device, rtnl);
+                devices.holds(device)
+            }
             Event::Unregister => {
                 self.ingress.remove(device, rtnl);
                 devices.holds(device)

@@ -15,6 +15,7 @@ mod hooks;
 mod ports;
 mod ruleset;
 mod stats;
+mod switch;
 
 use crate::datapath::{
     Published,

@@ -236,6 +236,8 @@ pub(crate) enum BuildError {
     Memory,
     /// They cannot be put into a table.
     Table(table::Error),
+    /// The packet path cannot be hooked.
+    Hooks(Error),
 }
 
 impl BuildError {
@@ -246,6 +248,7 @@ impl BuildError {
             Self::Table(table::Error::Rule(_)) => EINVAL,
             Self::Table(table::Error::TooLarge | table::Error::TooManyShapes) => E2BIG,
             Self::Table(table::Error::Seed) => EAGAIN,
+            Self::Hooks(error) => *error,
         }
     }
 }
@@ -255,6 +258,7 @@ impl fmt::Display for BuildError {
         match self {
             Self::Memory => f.write_str("out of memory"),
             Self::Table(error) => error.fmt(f),
+            Self::Hooks(error) => write!(f, "the packet path cannot be hooked: {error:?}"),
         }
     }
 }
@@ -286,7 +290,7 @@ impl Rules {
     /// No rules.
     pub(crate) fn new() -> Result<Arc<Self>> {
         Arc::pin_init(
-            pin_init!(Self {
+            try_pin_init!(Self {
                 current: RcuCell::new(),
                 reclaimer <- Reclaimer::new(),
                 live <- new_mutex!(KVec::new()),
@@ -299,6 +303,13 @@ impl Rules {
     #[inline]
     pub(crate) fn read<'a>(&'a self, cx: &RxContext<'a>) -> Option<&'a RuleSet> {
         self.current.read(cx)
+    }
+
+    /// Whether no rule is enabled.
+    ///
+    /// Context: process; may sleep.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live.lock().is_empty()
     }
 
     /// Makes a rule effective: packets that arrive after this returns meet it.

@@ -13,15 +13,27 @@
 use core::{
     marker::PhantomData,
     ptr,
-    sync::atomic::{AtomicPtr, Ordering},
+    sync::atomic::{
+        AtomicPtr,
+        Ordering, //
+    },
 };
 
-use kernel::{ffi::c_int, prelude::*, types::Opaque};
+use kernel::{
+    ffi::c_int,
+    prelude::*,
+    types::Opaque, //
+};
 
 use crate::{
     bindings,
     context::RxContext,
-    skb::{Frame, Skb, ETHERTYPE_IPV4, ETHERTYPE_IPV6},
+    skb::{
+        Frame,
+        Skb,
+        ETHERTYPE_IPV4,
+        ETHERTYPE_IPV6, //
+    },
     Verdict, //
 };
 
@@ -57,7 +69,8 @@ impl<T: ReceiveFrame> GroHook<T> {
     /// `EBUSY` if handlers are registered already, `EOPNOTSUPP` if the kernel has none for IPv4.
     pub fn new() -> Result<Self> {
         let v4 = Registered::new(ETHERTYPE_IPV4, &KERNEL_V4, handlers::<T, ETHERTYPE_IPV4>())?;
-        let v6 = match Registered::new(ETHERTYPE_IPV6, &KERNEL_V6, handlers::<T, ETHERTYPE_IPV6>()) {
+        let v6 = match Registered::new(ETHERTYPE_IPV6, &KERNEL_V6, handlers::<T, ETHERTYPE_IPV6>())
+        {
             Ok(v6) => Some(v6),
             Err(err) if err == EOPNOTSUPP => None,
             Err(err) => return Err(err),
@@ -111,12 +124,7 @@ impl Registered {
             return Err(EOPNOTSUPP);
         }
         kernel
-            .compare_exchange(
-                ptr::null_mut(),
-                found,
-                Ordering::Release,
-                Ordering::Relaxed,
-            )
+            .compare_exchange(ptr::null_mut(), found, Ordering::Release, Ordering::Relaxed)
             .map_err(|_| EBUSY)?;
 
         // Ours is added behind the kernel's, which then moves behind ours.

@@ -2,11 +2,18 @@
 
 //! The packet that this CPU runs to completion.
 
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::sync::atomic::{
+    AtomicPtr,
+    Ordering, //
+};
 
 use kernel::prelude::*;
 
-use crate::{bindings, context::RxContext, percpu::PerCpu};
+use crate::{
+    bindings,
+    context::RxContext,
+    percpu::PerCpu, //
+};
 
 /// Knows, for each CPU, the one packet that is being run to completion on it.
 ///

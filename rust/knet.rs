@@ -55,8 +55,13 @@ pub mod sysfs;
 pub mod time;
 pub mod veth;
 pub mod vxlan;
+pub mod work;
 
-pub use skb::{Frame, Verdict, HEAD_MAX};
+pub use skb::{
+    Frame,
+    Verdict,
+    HEAD_MAX, //
+};
 
 /// A random number, fit to seed a hash.
 pub fn random_u64() -> u64 {

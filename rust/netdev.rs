@@ -4,14 +4,21 @@
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
-use core::{marker::PhantomData, ptr::NonNull};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
 
 use kernel::{
     container_of,
-    ffi::{c_int, c_ulong, c_void},
+    ffi::{
+        c_int,
+        c_ulong,
+        c_void, //
+    },
     prelude::*,
     str::CStr,
-    types::Opaque,
+    types::Opaque, //
 };
 
 use crate::bindings;
@@ -212,9 +219,7 @@ impl<T: DeviceEvents> Notifier<T> {
         )?;
 
         // SAFETY: The block is in a box that stays until it is unregistered.
-        crate::to_result(unsafe {
-            bindings::register_netdevice_notifier(listener.block.get())
-        })?;
+        crate::to_result(unsafe { bindings::register_netdevice_notifier(listener.block.get()) })?;
         Ok(Self(listener))
     }
 

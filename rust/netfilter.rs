@@ -11,19 +11,32 @@
 use core::marker::PhantomData;
 
 use kernel::{
-    ffi::{c_uint, c_void},
+    ffi::{
+        c_uint,
+        c_void, //
+    },
     new_mutex,
     prelude::*,
     sync::Mutex,
-    types::Opaque,
+    types::Opaque, //
 };
 
 use crate::{
     bindings,
     gro::ReceiveFrame,
-    netdev::{DeviceId, NetDevice, Rtnl},
-    skb::{Frame, Skb},
-    veth::{EgressPacket, TransmitPacket},
+    netdev::{
+        DeviceId,
+        NetDevice,
+        Rtnl, //
+    },
+    skb::{
+        Frame,
+        Skb, //
+    },
+    veth::{
+        EgressPacket,
+        TransmitPacket, //
+    },
     Verdict, //
 };
 

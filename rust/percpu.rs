@@ -4,11 +4,17 @@
 //!
 //! C header: [`include/linux/percpu.h`](srctree/include/linux/percpu.h)
 
-use core::mem::{align_of, size_of};
+use core::mem::{
+    align_of,
+    size_of, //
+};
 
 use kernel::prelude::*;
 
-use crate::{bindings, context::RxContext};
+use crate::{
+    bindings,
+    context::RxContext, //
+};
 
 /// One `T` for each possible CPU.
 ///
@@ -91,8 +97,7 @@ fn possible_cpus() -> impl Iterator<Item = u32> {
 
     core::iter::from_fn(move || {
         // SAFETY: `last` is -1 or a CPU number; both functions read constants.
-        let (cpu, limit) =
-            unsafe { (bindings::knet_next_cpu(last), bindings::knet_nr_cpu_ids()) };
+        let (cpu, limit) = unsafe { (bindings::knet_next_cpu(last), bindings::knet_nr_cpu_ids()) };
 
         last = cpu as i32;
         (cpu < limit).then_some(cpu)

@@ -6,7 +6,10 @@
 
 use core::{
     ptr,
-    sync::atomic::{AtomicPtr, Ordering},
+    sync::atomic::{
+        AtomicPtr,
+        Ordering, //
+    },
 };
 
 use kernel::prelude::*;

@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
 
-use core::{ptr::NonNull, slice};
+use core::{
+    ptr::NonNull,
+    slice, //
+};
 
 use crate::{
     bindings,
@@ -257,4 +260,3 @@ impl<'a> Frame<'a> {
         Verdict::taken()
     }
 }
-

@@ -13,18 +13,32 @@
 
 use core::{
     ptr,
-    sync::atomic::{AtomicPtr, AtomicU64, Ordering},
+    sync::atomic::{
+        AtomicPtr,
+        AtomicU64,
+        Ordering, //
+    },
 };
 
-use kernel::{ffi::c_int, prelude::*};
+use kernel::{
+    ffi::c_int,
+    prelude::*, //
+};
 
 use crate::{
     bindings,
     context::RxContext,
     inflight::InFlight,
-    netdev::{NetDevice, Rtnl},
+    netdev::{
+        NetDevice,
+        Rtnl, //
+    },
     percpu::PerCpu,
-    skb::{Skb, ETHERTYPE_IPV4, ETHERTYPE_IPV6}, //
+    skb::{
+        Skb,
+        ETHERTYPE_IPV4,
+        ETHERTYPE_IPV6, //
+    },
 };
 
 /// What is done with datagrams that a VXLAN socket receives.

@@ -8,12 +8,8 @@ use core::{
 };
 
 use kernel::{
-    new_mutex,
     prelude::*,
-    sync::{
-        Arc,
-        Mutex, //
-    },
+    sync::Arc, //
 };
 
 use knet::files::{
@@ -24,8 +20,12 @@ use knet::files::{
 use crate::{
     config::PRIORITY_HIGH,
     datapath::Shared,
-    hooks::Hooks,
-    stats::Counter, //
+    ruleset::BuildError,
+    stats::Counter,
+    switch::{
+        Mode,
+        Switch, //
+    },
 };
 
 use super::{
@@ -33,37 +33,10 @@ use super::{
     Field, //
 };
 
-/// What becomes of packets of class high.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// Nothing: no hook is registered.
-    Off,
-    /// They run to completion through the kernel's own layers.
-    Sync,
-}
-
-impl Mode {
-    const ALL: [Self; 2] = [Self::Off, Self::Sync];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Sync => "sync",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.name() == text)
-    }
-}
-
 /// The files that change something.
-#[pin_data]
 pub(super) struct Knobs {
     shared: Arc<Shared>,
-    /// Registered in mode `sync`. Held while the mode is switched.
-    #[pin]
-    hooks: Mutex<Option<Hooks>>,
+    switch: Arc<Switch>,
 }
 
 /// A file of the knobs.
@@ -75,51 +48,22 @@ pub(super) enum Knob {
 }
 
 impl Knobs {
-    /// The knobs as they are after loading: the mode is off.
-    pub(super) fn new(shared: Arc<Shared>) -> Result<Arc<Self>> {
-        Arc::pin_init(
-            pin_init!(Self {
-                shared,
-                hooks <- new_mutex!(None),
-            }),
-            GFP_KERNEL,
-        )
-    }
-
-    fn mode(&self) -> Mode {
-        match *self.hooks.lock() {
-            None => Mode::Off,
-            Some(_) => Mode::Sync,
-        }
+    /// The knobs of the packet path.
+    pub(super) fn new(shared: Arc<Shared>, switch: Arc<Switch>) -> Result<Arc<Self>> {
+        Ok(Arc::new(Self { shared, switch }, GFP_KERNEL)?)
     }
 
     fn set_mode(&self, field: &Field<'_>, value: &[u8]) -> Result {
-        let text = field.text(value)?;
-        let mode = Mode::parse(trim(text))
+        let mode = Mode::parse(trim(field.text(value)?))
             .ok_or_else(|| field.refuse(value, "expected off or sync", EINVAL))?;
-        let mut hooks = self.hooks.lock();
 
-        match mode {
-            Mode::Off => *hooks = None,
-            Mode::Sync if hooks.is_some() => {}
-            Mode::Sync => {
-                let started = Hooks::start(self.shared.clone())
-                    .map_err(|errno| field.refuse(value, "not all hooks can be had", errno))?;
-                *hooks = Some(started);
-            }
-        }
-        Ok(())
+        self.switch
+            .set_mode(mode)
+            .map_err(|why| field.refuse(value, BuildError::Hooks(why), why))
     }
 
     fn set_devices(&self, field: &Field<'_>, value: &[u8]) -> Result {
-        let selection = selection::parse(field, value)?;
-        let hooks = self.hooks.lock();
-
-        self.shared.devices.select(selection)?;
-        if let Some(hooks) = &*hooks {
-            hooks.devices_changed();
-        }
-        Ok(())
+        self.switch.select_devices(selection::parse(field, value)?)
     }
 
     fn set_priority_high(field: &Field<'_>, value: &[u8]) -> Result {
@@ -155,7 +99,7 @@ impl Files for Knobs {
 
     fn show(&self, knob: Knob, page: &mut Page<'_>) -> Result {
         match knob {
-            Knob::Mode => writeln!(page, "{}", self.mode().name()),
+            Knob::Mode => writeln!(page, "{}", self.switch.mode().name()),
             Knob::Devices => self.shared.devices.show(page),
             Knob::PriorityHigh => writeln!(page, "{}", PRIORITY_HIGH.load(Ordering::Relaxed)),
         }?;

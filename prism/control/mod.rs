@@ -26,7 +26,10 @@ use knet::{
     sysfs, //
 };
 
-use crate::datapath::Shared;
+use crate::{
+    datapath::Shared,
+    switch::Switch, //
+};
 
 use self::{
     knobs::{
@@ -39,7 +42,7 @@ use self::{
 /// The control plane, registered.
 ///
 /// The fields are dropped in this order: once `rules` is gone there is no rule, and once the groups
-/// are gone the mode is off.
+/// are gone nobody switches the hooks, which go with them.
 #[pin_data]
 pub(crate) struct Control {
     #[pin]
@@ -59,9 +62,10 @@ impl Control {
         max_rules: u32,
     ) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
-            let directories = Directories::new(shared.rules.clone(), max_rules)?;
+            let switch = Switch::new(shared.clone())?;
+            let directories = Directories::new(switch.clone(), max_rules)?;
             let counters = Counters::new(shared.clone())?;
-            let knobs = Knobs::new(shared)?;
+            let knobs = Knobs::new(shared, switch)?;
             let directory = sysfs::Directory::new(c"prism")?;
 
             Ok(try_pin_init!(Self {

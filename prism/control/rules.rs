@@ -37,10 +37,8 @@ use crate::{
         Class,
         Rule, //
     },
-    ruleset::{
-        RuleState,
-        Rules, //
-    },
+    ruleset::RuleState,
+    switch::Switch, //
 };
 
 use super::{
@@ -51,17 +49,17 @@ use super::{
 
 /// Makes the directories.
 pub(super) struct Directories {
-    rules: Arc<Rules>,
+    switch: Arc<Switch>,
     max: u32,
     /// How many there are.
     count: Arc<Count>,
 }
 
 impl Directories {
-    /// Directories of which there may be `max` at a time, for the rules of `rules`.
-    pub(super) fn new(rules: Arc<Rules>, max: u32) -> Result<Self> {
+    /// Directories of which there may be `max` at a time, for rules that `switch` enables.
+    pub(super) fn new(switch: Arc<Switch>, max: u32) -> Result<Self> {
         Ok(Self {
-            rules,
+            switch,
             max,
             count: Arc::new(Count(AtomicU32::new(0)), GFP_KERNEL)?,
         })
@@ -95,10 +93,10 @@ impl Items for Directories {
 
         let name = CString::try_from(name)?;
         let state = RuleState::new()?;
-        let rules = self.rules.clone();
+        let switch = self.switch.clone();
         Ok(try_pin_init!(Directory {
             name,
-            rules,
+            switch,
             state,
             rule <- new_mutex!(Rule {
                 class: Class::High,
@@ -113,7 +111,7 @@ impl Items for Directories {
 
         if rule.enabled {
             rule.enabled = false;
-            self.rules.disable(&directory.name);
+            self.switch.disable(&directory.name);
         }
     }
 }
@@ -147,7 +145,7 @@ impl Drop for Place {
 #[pin_data]
 pub(super) struct Directory {
     name: CString,
-    rules: Arc<Rules>,
+    switch: Arc<Switch>,
     state: Arc<RuleState>,
     /// Held while the rule is enabled or disabled, so that two writers get one after the other.
     #[pin]
@@ -282,11 +280,11 @@ impl Directory {
             rule.flows
                 .validate()
                 .map_err(|why| input.refuse(why, EINVAL))?;
-            self.rules
+            self.switch
                 .enable(&self.name, rule, &self.state)
                 .map_err(|why| input.refuse(&why, why.errno()))?;
         } else {
-            self.rules.disable(&self.name);
+            self.switch.disable(&self.name);
         }
         rule.enabled = enabled;
         Ok(())

@@ -92,21 +92,30 @@ void knet_configfs_unregister(struct configfs_subsystem *subsys)
 	release_groups(subsys);
 }
 
-void knet_work_init(struct work_struct *work,
-		    void (*fn)(struct work_struct *work))
+static void run_work(struct work_struct *work)
 {
-	INIT_WORK(work, fn);
+	struct knet_work *knet =
+		container_of(to_delayed_work(work), struct knet_work, work);
+
+	knet->fn(knet);
 }
 
-void knet_work_queue(struct work_struct *work)
+void knet_work_init(struct knet_work *work, void (*fn)(struct knet_work *work))
 {
-	queue_work(system_dfl_wq, work);
+	INIT_DELAYED_WORK(&work->work, run_work);
+	work->fn = fn;
+}
+
+void knet_work_queue(struct knet_work *work, u32 delay_ms)
+{
+	queue_delayed_work(system_dfl_wq, &work->work,
+			   msecs_to_jiffies(delay_ms));
 }
 
 /* Returns when @work neither runs nor will. */
-void knet_work_cancel(struct work_struct *work)
+void knet_work_cancel(struct knet_work *work)
 {
-	cancel_work_sync(work);
+	cancel_delayed_work_sync(&work->work);
 }
 
 /* Whether there is room in the log for one more line that a user causes. */

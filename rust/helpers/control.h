@@ -7,6 +7,7 @@
 #define _KNET_CONTROL_H
 
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 struct attribute;
 struct config_group;
@@ -14,7 +15,6 @@ struct config_item_type;
 struct configfs_subsystem;
 struct kobj_attribute;
 struct kobject;
-struct work_struct;
 
 typedef ssize_t (*knet_show_t)(struct kobject *kobj,
 			       struct kobj_attribute *attr, char *page);
@@ -38,10 +38,15 @@ int knet_configfs_register(struct configfs_subsystem *subsys, const char *name,
 			   const struct config_item_type *group_type);
 void knet_configfs_unregister(struct configfs_subsystem *subsys);
 
-void knet_work_init(struct work_struct *work,
-		    void (*fn)(struct work_struct *work));
-void knet_work_queue(struct work_struct *work);
-void knet_work_cancel(struct work_struct *work);
+/* Work that may be queued with a delay. */
+struct knet_work {
+	struct delayed_work work;
+	void (*fn)(struct knet_work *work);
+};
+
+void knet_work_init(struct knet_work *work, void (*fn)(struct knet_work *work));
+void knet_work_queue(struct knet_work *work, u32 delay_ms);
+void knet_work_cancel(struct knet_work *work);
 
 bool knet_may_log(void);
 
