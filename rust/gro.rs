@@ -72,7 +72,7 @@ impl<T: ReceiveFrame> GroHook<T> {
         let v6 = match Registered::new(ETHERTYPE_IPV6, &KERNEL_V6, handlers::<T, ETHERTYPE_IPV6>())
         {
             Ok(v6) => Some(v6),
-            Err(err) if err == EOPNOTSUPP => None,
+            Err(err) if err == errno(bindings::EOPNOTSUPP) => None,
             Err(err) => return Err(err),
         };
 
@@ -121,7 +121,7 @@ impl Registered {
             unsafe { bindings::gro_find_receive_by_type(ethertype.to_be()) }
         };
         if found.is_null() {
-            return Err(EOPNOTSUPP);
+            return Err(errno(bindings::EOPNOTSUPP));
         }
         kernel
             .compare_exchange(ptr::null_mut(), found, Ordering::Release, Ordering::Relaxed)
@@ -198,10 +198,16 @@ unsafe extern "C" fn gro_receive<T: ReceiveFrame, const ETHERTYPE: u16>(
     }
 }
 
+/// The error with the number `code`. Not all of them have a name in every kernel's crate.
+#[inline]
+fn errno(code: u32) -> Error {
+    Error::from_errno(-(code as c_int))
+}
+
 /// What tells GRO that the packet is no longer its own.
 #[inline]
 fn in_progress() -> *mut bindings::sk_buff {
-    EINPROGRESS.to_ptr()
+    errno(bindings::EINPROGRESS).to_ptr()
 }
 
 unsafe extern "C" fn gro_complete<const ETHERTYPE: u16>(
@@ -224,6 +230,6 @@ unsafe extern "C" fn gso_segment<const ETHERTYPE: u16>(
     match unsafe { kernel_callbacks::<ETHERTYPE>() }.gso_segment {
         // SAFETY: The arguments are those of the caller, who keeps the same contract.
         Some(segment) => unsafe { segment(skb, features) },
-        None => EPROTONOSUPPORT.to_ptr(),
+        None => errno(bindings::EPROTONOSUPPORT).to_ptr(),
     }
 }

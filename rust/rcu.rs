@@ -14,7 +14,10 @@ use core::{
 
 use kernel::prelude::*;
 
-use crate::context::RxContext;
+use crate::{
+    bindings,
+    context::RxContext, //
+};
 
 /// An optional box whose readers need no lock and see either the old or the new value.
 ///
@@ -91,7 +94,7 @@ impl<T: Send + Sync> Retired<T> {
     /// Context: process; sleeps.
     pub fn drop_all(retired: KVec<Retired<T>>) {
         if !retired.is_empty() {
-            kernel::sync::rcu::synchronize_rcu();
+            wait_for_readers();
         }
         for mut value in retired {
             value.0.take();
@@ -102,7 +105,13 @@ impl<T: Send + Sync> Retired<T> {
 impl<T: Send + Sync> Drop for Retired<T> {
     fn drop(&mut self) {
         if self.0.is_some() {
-            kernel::sync::rcu::synchronize_rcu();
+            wait_for_readers();
         }
     }
+}
+
+/// Waits until every reader that runs now has left its read-side section.
+fn wait_for_readers() {
+    // SAFETY: All callers are in process context.
+    unsafe { bindings::synchronize_rcu() };
 }
