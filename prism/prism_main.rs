@@ -4,6 +4,8 @@
 
 #![forbid(unsafe_code)]
 
+use core::borrow::Borrow;
+
 use kernel::prelude::*;
 
 pub mod classify;
@@ -51,7 +53,9 @@ impl kernel::InPlaceModule for Prism {
     fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(move || {
             let shared = Shared::new()?;
+            // A reference in some kernels.
             let max_rules = module_parameters::max_rules.value();
+            let max_rules = *Borrow::<u32>::borrow(&max_rules);
 
             Ok(try_pin_init!(Self {
                 published: Published::new(shared.clone())?,

@@ -28,6 +28,7 @@ use kernel::{
 use crate::{
     bindings,
     context::RxContext,
+    errno,
     skb::{
         Frame,
         Skb,
@@ -72,7 +73,7 @@ impl<T: ReceiveFrame> GroHook<T> {
         let v6 = match Registered::new(ETHERTYPE_IPV6, &KERNEL_V6, handlers::<T, ETHERTYPE_IPV6>())
         {
             Ok(v6) => Some(v6),
-            Err(err) if err == errno(bindings::EOPNOTSUPP) => None,
+            Err(err) if err == errno::not_supported() => None,
             Err(err) => return Err(err),
         };
 
@@ -121,7 +122,7 @@ impl Registered {
             unsafe { bindings::gro_find_receive_by_type(ethertype.to_be()) }
         };
         if found.is_null() {
-            return Err(errno(bindings::EOPNOTSUPP));
+            return Err(errno::not_supported());
         }
         kernel
             .compare_exchange(ptr::null_mut(), found, Ordering::Release, Ordering::Relaxed)
@@ -185,7 +186,7 @@ unsafe extern "C" fn gro_receive<T: ReceiveFrame, const ETHERTYPE: u16>(
     if !T::is_idle(&packet.cx) {
         if let Some(frame) = Frame::at_gro(packet, ETHERTYPE) {
             if T::receive(frame).is_taken() {
-                return in_progress();
+                return errno::in_progress().to_ptr();
             }
         }
     }
@@ -196,18 +197,6 @@ unsafe extern "C" fn gro_receive<T: ReceiveFrame, const ETHERTYPE: u16>(
         Some(receive) => unsafe { receive(head, skb) },
         None => ptr::null_mut(),
     }
-}
-
-/// The error with the number `code`. Not all of them have a name in every kernel's crate.
-#[inline]
-fn errno(code: u32) -> Error {
-    Error::from_errno(-(code as c_int))
-}
-
-/// What tells GRO that the packet is no longer its own.
-#[inline]
-fn in_progress() -> *mut bindings::sk_buff {
-    errno(bindings::EINPROGRESS).to_ptr()
 }
 
 unsafe extern "C" fn gro_complete<const ETHERTYPE: u16>(
@@ -230,6 +219,6 @@ unsafe extern "C" fn gso_segment<const ETHERTYPE: u16>(
     match unsafe { kernel_callbacks::<ETHERTYPE>() }.gso_segment {
         // SAFETY: The arguments are those of the caller, who keeps the same contract.
         Some(segment) => unsafe { segment(skb, features) },
-        None => errno(bindings::EPROTONOSUPPORT).to_ptr(),
+        None => errno::protocol_not_supported().to_ptr(),
     }
 }

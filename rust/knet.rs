@@ -41,6 +41,7 @@ mod bindings {
 pub mod cell;
 pub mod configfs;
 pub mod context;
+pub mod errno;
 pub mod files;
 pub mod gro;
 pub mod inflight;

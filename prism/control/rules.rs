@@ -23,6 +23,7 @@ use kernel::{
 
 use knet::{
     configfs::Items,
+    errno,
     files::{
         Files,
         Page, //
@@ -70,7 +71,7 @@ impl Directories {
         check_name(name.to_bytes()).map_err(|why| {
             log(format_args!("rule '{}': {why}", Escaped(name.to_bytes())));
             match why {
-                rule::Error::NameLength => ENAMETOOLONG,
+                rule::Error::NameLength => errno::name_too_long(),
                 _ => EINVAL,
             }
         })
