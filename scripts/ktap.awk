@@ -54,5 +54,5 @@ END {
 		close_level(d + 0)
 	if (!found)
 		complain("no test printed a plan")
-	print passed + 0, failed + 0, skipped + 0 >> sum
+	print passed + 0, failed + 0, skipped + 0 > sum
 }

@@ -97,13 +97,13 @@ last_line() {
 # locked NAME CMD...: only one of several runs at a time does CMD. The lock
 # goes with the last process that holds it, so an interrupted run leaves none.
 locked() {
-	local name=$1 lock=$PRISM_CACHE/lock/$1
+	local lock_name=$1 lock=$PRISM_CACHE/lock/$1
 	shift
 
 	mkdir -p "$PRISM_CACHE/lock"
 	(
 		if ! flock -n 9; then
-			say "waiting for another run that makes $name"
+			say "waiting for another run that makes $lock_name"
 			flock 9
 		fi
 		"$@"

@@ -2,71 +2,149 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # test.sh [host] [stock] [debug]: run these tests (all), and end with one line
-# of sums. TEST_ONLY="NAME..." runs only these files of the guest's tests,
-# TEST_TIMEOUT is the limit for a guest, in seconds.
+# of sums. Both guests run at once. TEST_ONLY="NAME..." runs only these files
+# of the guest's tests, TEST_TIMEOUT is the limit for a guest, in seconds;
+# PRISM_THOROUGH=1 does more of everything. Logs are in build/log.
 
 . "$(dirname "$0")/lib.sh"
 
 cd "$PRISM_SRC"
 [ $# -gt 0 ] || set -- host stock debug
-mkdir -p build
-sums=build/.sums.$$
 logs=build/log
-: >"$sums"
-trap 'rm -f "$sums"' EXIT
-trap 'exit 130' INT
 mkdir -p "$logs"
+rm -f "$logs"/*.sums
+guests=()
+trap 'trap - EXIT; [ ${#guests[@]} = 0 ] || kill "${guests[@]}" 2>/dev/null || :' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
-count() { echo "$*" >>"$sums"; }
+# one NAME COMMAND...: a test that is a command. Its output only if it fails.
+one() {
+	local name=$1 log=$logs/${1//\//-}.log
+	shift
+
+	if "$@" >"$log" 2>&1; then
+		echo "ok $name"
+		echo 1 0 0 >>"$logs/host.sums"
+	else
+		tail -n 60 "$log"
+		echo "not ok $name"
+		echo 0 1 0 >>"$logs/host.sums"
+	fi
+}
 
 # Rust's test harness says "test result: ok. 5 passed; 0 failed; 1 ignored; ..."
-host_tests() {
-	local rc=0 log=$logs/host.log
+# A crate that ends otherwise did not compile, or was stopped.
+cargo_tests() {
+	local crate=$1 log=$logs/cargo-${1##*/}.log rc=0
 
-	scripts/in-toolroot.sh cargo test --manifest-path selftests/host/Cargo.toml --locked \
-		2>&1 | tee "$log" || rc=$?
-	awk '/^test result:/ { p += $4; f += $6; s += $8; n++ }
-		END { print p + 0, f + 0, s + 0; exit !(n && p) }' "$log" >>"$sums" ||
-		{ echo "not ok host: no test ran"; count 0 1 0; return; }
-	[ $rc = 0 ] || grep -q '^test result: FAILED' "$log" ||
-		{ echo "not ok host: cargo failed"; count 0 1 0; }
+	scripts/in-toolroot.sh cargo test --no-fail-fast --locked --manifest-path "$crate/Cargo.toml" \
+		>"$log" 2>&1 || rc=$?
+	awk -v rc=$rc '
+		/^test result:/ { p += $4; f += $6; s += $8 }
+		END { if (rc && !f) f = 1; print p + 0, f + 0, s + 0 }' "$log" >>"$logs/host.sums"
+	if [ $rc = 0 ]; then
+		echo "ok $crate: $(tail -n 1 "$logs/host.sums" | cut -d' ' -f1) tests"
+	else
+		cat "$log"
+		echo "not ok $crate"
+	fi
+}
+
+host_tests() {
+	local crate
+
+	say "tests on the host"
+	while read -r crate; do
+		cargo_tests "$(dirname "$crate")"
+	done < <(find selftests tools -name target -prune -o -name Cargo.toml -print 2>/dev/null | sort)
+	one no-panic scripts/in-toolroot.sh selftests/host/no-panic.sh
+	one fuzz scripts/in-toolroot.sh selftests/host/fuzz.sh "${TEST_FUZZ:-20}"
 }
 
 # What a guest gets as /prism.
 stage() {
-	local share=build/share-$1 ko
+	local share=$PRISM_SRC/build/share-$1 ko
 
 	ko=$(scripts/build.sh "$1") || return
 	rm -rf "$share"
 	mkdir -p "$share"
 	cp "$ko" "$share/prism.ko"
-	tar -c --exclude=target --exclude='./selftests/host' ./selftests | tar -x -C "$share"
-	echo "$PRISM_SRC/$share"
+	tar -c --exclude=target --exclude=selftests/host --exclude=selftests/demo selftests |
+		tar -x -C "$share"
+	selftests/build.sh "$share/selftests/bin"
 }
 
+# What a guest does. Its own verdict is on leaks and the kernel's complaints,
+# and counts where no test failed.
 guest_tests() {
-	local kernel=$1 share rc=0
+	local kernel=$1 rc=0
+	local args=(--kernel "$kernel" --share "$PRISM_SRC/build/share-$kernel"
+		--timeout "${TEST_TIMEOUT:-1200}" --log "$logs/console-$kernel.log"
+		--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} exec bash /prism/selftests/run.sh ${TEST_ONLY-}")
 
-	share=$(stage "$kernel") || { echo "not ok $kernel: the module does not build"; count 0 1 0; return; }
-	say "tests in a guest on the $kernel kernel"
-	qemu/run.sh --kernel "$kernel" --share "$share" --timeout "${TEST_TIMEOUT:-1200}" \
-		--log "$logs/console-$kernel.log" \
-		--cmd "exec /prism/selftests/run.sh ${TEST_ONLY-}" |
-		awk -v sum="$sums" -f scripts/ktap.awk || rc=$?
-	# The guest's own verdict: leaks, and complaints of the kernel.
-	if [ $rc != 0 ]; then
-		echo "not ok $kernel: the guest ended with status $rc"
-		[ "$(tail -n 1 "$sums" | cut -d' ' -f2)" != 0 ] || count 0 1 0
-	fi
+	qemu/run.sh "${args[@]}" | awk -v sum="$logs/$kernel.sums" -f scripts/ktap.awk || rc=$?
+	[ $rc != 0 ] || return 0
+	echo "not ok $kernel: the guest ended with status $rc"
+	[ "$(cut -d' ' -f2 "$logs/$kernel.sums")" != 0 ] || echo 0 1 0 >>"$logs/$kernel.sums"
 }
 
+start_guest() {
+	if ! stage "$1" >"$logs/build-$1.log" 2>&1; then
+		cat "$logs/build-$1.log"
+		echo "not ok $1: the module or what the tests need does not build"
+		echo 0 1 0 >"$logs/$1.sums"
+		return
+	fi
+	guest_tests "$1" >"$logs/$1.log" 2>&1 &
+	guests+=($!)
+	names+=("$1")
+}
+
+running() {
+	local pid
+
+	for pid in "${guests[@]}"; do
+		! kill -0 "$pid" 2>/dev/null || return 0
+	done
+	return 1
+}
+
+# The last results so far, from time to time, until all guests are done.
+watch_guests() {
+	local name last='' now
+
+	while running; do
+		sleep 1
+		[ $((SECONDS % 15)) = 0 ] || continue
+		now=
+		for name in "${names[@]}"; do
+			now+=" $name: $(grep -cE '^(not )?ok' "$logs/$name.log" || :) done"
+		done
+		[ "$now" = "$last" ] || say "guests, $SECONDS s:$now"
+		last=$now
+	done
+}
+
+names=()
 for part; do
 	case $part in
 	host) host_tests ;;
-	stock | debug) guest_tests "$part" ;;
+	stock | debug) start_guest "$part" ;;
 	*) die "usage: test.sh [host] [stock] [debug]" ;;
 	esac
 done
+if [ ${#guests[@]} -gt 0 ]; then
+	watch_guests
+	for name in "${names[@]}"; do
+		echo "# guest with the $name kernel"
+		cat "$logs/$name.log"
+	done
+fi
 
-awk '{ p += $1; f += $2; s += $3 }
-	END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit !(p && !f) }' "$sums"
+# A part that left no sum failed.
+for part; do
+	[ -s "$logs/$part.sums" ] || echo 0 1 0 >"$logs/$part.sums"
+done
+cat "$logs"/*.sums | awk '{ p += $1; f += $2; s += $3 }
+	END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit !(p && !f) }'
