@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# build.sh DIR: what the tests need and a shell can't do, built in the tool
+# root and put into DIR: the tool `wire`, and the BPF programs.
+
+. "$(dirname "$0")/../scripts/lib.sh"
+enter_toolroot "$0" "$@"
+
+to=${1:?usage: build.sh DIR}
+here=$PRISM_SRC/selftests
+
+mkdir -p "$to"
+cargo build --quiet --locked --release --manifest-path "$here/wire/Cargo.toml" \
+	--target-dir "$here/wire/target" --config "$here/wire/.cargo/config.toml"
+cp "$here/wire/target/x86_64-unknown-linux-gnu/release/wire" "$to/"
+for source in "$here"/bpf/*.bpf.c; do
+	name=$(basename "$source" .bpf.c)
+	clang -O2 -g -target bpf -Wall -Werror -I/usr/include/x86_64-linux-gnu \
+		-c "$source" -o "$to/$name.o"
+done

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Traffic for the selftests: sends it in one network namespace, receives it in another, and says
+//! what arrived, as `key=value` words on one line.
+//!
+//! Both ends of a flow are threads of one process. The receiver is therefore ready before the first
+//! packet is sent, and the sender can keep no more packets under way than nobody loses.
+
+mod cable;
+mod cases;
+mod content;
+mod end;
+mod errno;
+mod frame;
+mod inject;
+mod netns;
+mod packet;
+mod rtt;
+mod rules;
+mod stop;
+mod tap;
+mod tcp;
+mod udp;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Sends and receives test traffic between network namespaces.
+#[derive(Parser)]
+enum Command {
+    /// Datagrams of given sizes, each checked byte for byte.
+    Udp(udp::Options),
+    /// A connection with checked content in one direction or both.
+    Tcp(tcp::Options),
+    /// Round trips of one datagram at a time.
+    Rtt(rtt::Options),
+    /// Frames made field by field, among them malformed ones.
+    Inject(inject::Options),
+    /// Shows what packet sockets see until the process is told to end.
+    Sniff(tap::Options),
+    /// Joins two tap devices, as a cable joins two ports.
+    Cable(cable::Options),
+    /// Makes, changes and removes many rules.
+    #[command(subcommand)]
+    Rules(rules::Options),
+    /// Does one thing with a file and names the error it gets.
+    #[command(subcommand)]
+    Errno(errno::Options),
+}
+
+fn main() -> Result<()> {
+    match Command::parse() {
+        Command::Udp(options) => udp::run(&options),
+        Command::Tcp(options) => tcp::run(&options),
+        Command::Rtt(options) => rtt::run(&options),
+        Command::Inject(options) => inject::run(&options),
+        Command::Sniff(options) => tap::run(&options),
+        Command::Cable(options) => cable::run(&options),
+        Command::Rules(options) => rules::run(&options),
+        Command::Errno(options) => errno::run(&options),
+    }
+}
