@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# The module: mode, rules, counters.
+
+declare -A before delta
+
+loaded() { [ -d /sys/module/prism ]; }
+
+# mode off|sync
+mode() {
+	echo "$1" >"$PRISM"/mode || fail "mode $1 is accepted"
+}
+
+# rule NAME FIELD=VALUE...: makes a rule and enables it.
+rule() {
+	local dir=$RULES/$1 field
+	shift
+
+	mkdir "$dir" || return
+	for field; do
+		echo "${field#*=}" >"$dir/${field%%=*}" || return
+	done
+	echo 1 >"$dir/enabled"
+}
+
+# high NAME FIELD=VALUE...: the same of class high.
+high() { rule "$@" class=high; }
+
+remove_rules() {
+	local dirs=("$RULES"/*)
+
+	[ ! -d "${dirs[0]}" ] || rmdir "${dirs[@]}"
+}
+
+# counters: the state of all counters, from where `counted` starts to count.
+counters() {
+	local file name
+
+	before=()
+	for file in "$PRISM"/stats/*; do
+		name=${file##*/}
+		read -r "before[$name]" <"$file"
+	done
+}
+
+# counted: in delta, how much each counter has moved since.
+counted() {
+	local file name now
+
+	delta=()
+	for file in "$PRISM"/stats/*; do
+		name=${file##*/}
+		read -r now <"$file"
+		delta[$name]=$((now - ${before[$name]:-0}))
+	done
+}
+
+# moved: the counters that have moved, in words, in REPLY.
+moved() {
+	local name
+
+	REPLY=
+	for name in "${!delta[@]}"; do
+		[ "${delta[$name]}" = 0 ] || REPLY+="$name=${delta[$name]} "
+	done
+}
+
+# left_to_kernel: the sum of the reasons to hand a packet back, in REPLY.
+left_to_kernel() {
+	local name sum=0
+
+	for name in "${!delta[@]}"; do
+		case $name in
+		kernel_*) sum=$((sum + delta[$name])) ;;
+		esac
+	done
+	REPLY=$sum
+}
+
+# hooks: how many hooks and references of the module the kernel shows.
+prism_hooks() {
+	nft list hooks 2>/dev/null | grep -c '\[prism\]'
+}
+
+# errno write|mkdir|rmdir ...: prints ok or the name of the error.
+errno() { "$WIRE" errno "$@" 2>&1; }
+
+# log_since MARK: the kernel's log since `log_mark MARK`.
+log_mark() { echo "selftests: $1" >/dev/kmsg; }
+log_since() { dmesg | sed "1,/selftests: $1\$/d"; }

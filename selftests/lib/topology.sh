@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Overlays as container platforms build them. The root namespace is the host
+# under test; namespace `remote`, behind another NIC, is the rest of the world.
+#
+#   underlay [KIND]      the link between both: host_dev, remote_dev
+#   overlay_KIND [...]   containers, and how the remote end reaches them
+#
+# Both set the addresses that traffic.sh uses.
+
+host_ip=192.168.10.1 host_ip6=fd00:10::1
+peer_ip=192.168.10.2 peer_ip6=fd00:10::2
+host_dev=nic0 remote_dev=nic1
+
+# What a container is behind: veth or netkit.
+pair_kind=${pair_kind:-veth}
+
+# The remote end's address in the overlay, and its VXLAN device's MAC address.
+remote_mac=02:00:00:00:00:02
+
+# in_ns NAMESPACE: runs lines of `ip` commands from stdin there; the empty name
+# is the host.
+in_ns() { ip ${1:+-n "$1"} -batch -; }
+
+# nic_of NUMBER: the name of the NIC that QEMU gave that number; none if there
+# is no such NIC.
+nic_of() {
+	local dir mac
+
+	for dir in /sys/class/net/*; do
+		read -r mac <"$dir/address"
+		if [ "$mac" = "52:54:00:00:00:0$1" ]; then
+			echo "${dir##*/}"
+			return
+		fi
+	done
+}
+
+# base: what all tests start from: the NICs by fixed names, the odd ones in
+# `remote`. Does nothing where it is so.
+base() {
+	local n name
+
+	[ -e /run/netns/remote ] || ip netns add remote
+	for n in 0 1 2 3 4 5; do
+		name=$(nic_of $n)
+		[ -n "$name" ] || continue
+		ip link set "$name" down
+		[ "$name" = nic$n ] || ip link set "$name" name nic$n
+		[ $((n % 2)) = 0 ] || ip link set nic$n netns remote
+	done
+	ip -n remote link set lo up
+}
+
+has_nic() { [ -e "/sys/class/net/nic$1" ]; }
+
+# underlay [KIND]: brings the link up.
+#   nic        two virtio NICs
+#   nogro      the same with GRO off at the host
+#   threaded   the same with NAPI in a thread
+#   e1000e, rtl8139   such a NIC at the host
+#   vlan, bond        a device of that kind on the NIC at the host
+#   tap, tap-offload, tap-fragments   two tap devices and a cable between them
+underlay() {
+	local kind=${1:-nic}
+
+	host_dev=nic0 remote_dev=nic1 entry_dev=
+	case $kind in
+	e1000e) host_dev=nic2 remote_dev=nic3 ;;
+	rtl8139) host_dev=nic4 remote_dev=nic5 ;;
+	vlan)
+		echo "link add link nic0 name vlan7 type vlan id 7" | in_ns ''
+		echo "link add link nic1 name vlan7 type vlan id 7" | in_ns remote
+		up nic0 '' && up nic1 remote
+		host_dev=vlan7 remote_dev=vlan7 entry_dev=nic0
+		;;
+	bond)
+		in_ns '' <<-END
+			link add bond7 type bond mode active-backup miimon 100
+			link set nic0 master bond7
+		END
+		host_dev=bond7 entry_dev=nic0
+		;;
+	tap*) cable "$kind" ;;
+	nogro) ethtool -K nic0 gro off ;;
+	threaded) echo 1 >/sys/class/net/nic0/threaded ;;
+	esac
+	address "$host_dev" '' "$host_ip" "$host_ip6"
+	address "$remote_dev" remote "$peer_ip" "$peer_ip6"
+}
+
+up() { echo "link set $1 up" | in_ns "$2"; }
+
+# address DEVICE NAMESPACE IP IP6
+address() {
+	in_ns "$2" <<-END
+		link set $1 up
+		address replace $3/24 dev $1
+		address replace $4/64 dev $1 nodad
+	END
+}
+
+cable_pid=
+cable() {
+	local args=() out=/run/selftests.cable
+
+	case $1 in
+	tap-offload) args=(--offload) ;;
+	tap-fragments) args=(--offload --fragments 60) ;;
+	esac
+	: >$out
+	"$WIRE" cable --a :tap0 --b remote:tap1 "${args[@]}" >$out 2>&1 &
+	cable_pid=$!
+	wait_for 5 grep -q ready $out || fail "the cable" "$(<$out)"
+	host_dev=tap0 remote_dev=tap1
+}
+
+# container NAME NUMBER: a namespace with eth0, whose other end is NAMEh in the
+# namespace of the bridge or router.
+container() {
+	local name=$1 host=${3-} mac
+	printf -v mac '02:00:00:00:00:%02x' "$2"
+
+	ip netns add "$name"
+	case $pair_kind in
+	netkit)
+		in_ns "$host" <<-END
+			link add ${name}h type netkit mode l2 forward peer forward name eth0 netns $name
+			link set ${name}h up
+		END
+		;;
+	*)
+		in_ns "$host" <<-END
+			link add ${name}h type veth peer name eth0 netns $name
+			link set ${name}h up
+		END
+		;;
+	esac
+	in_ns "$name" <<-END
+		link set eth0 address $mac mtu ${container_mtu:-1430} up
+		link set lo up
+	END
+}
+
+# vtep_remote [VNI [PORT [FAMILY [OPTION...]]]]: the other end's VXLAN device.
+vtep_remote() {
+	local vni=${1:-100} port=${2:-4789} from=$peer_ip to=$host_ip
+	[ "${3-4}" = 4 ] || { from=$peer_ip6; to=$host_ip6; }
+
+	in_ns remote <<-END
+		link add vx$vni address $remote_mac type vxlan id $vni dstport $port local $from remote $to dev $remote_dev ${*:4}
+		link set vx$vni mtu 1430 up
+	END
+}
+
+# vtep_host [VNI [PORT [FAMILY [OPTION...]]]]
+vtep_host() {
+	local vni=${1:-100} port=${2:-4789} from=$host_ip to=$peer_ip
+	[ "${3-4}" = 4 ] || { from=$host_ip6; to=$peer_ip6; }
+
+	in_ns '' <<-END
+		link add vx$vni type vxlan id $vni dstport $port local $from remote $to dev $host_dev ${*:4}
+		link set vx$vni mtu 1430 up
+	END
+}
+
+# overlay_addresses [NET]: addresses of a flat overlay, on 10.NET.0.0/24.
+overlay_addresses() {
+	local net=${1:-100}
+
+	remote_ip=10.$net.0.2 remote_ip6=fd00:$net::2
+	c1_ip=10.$net.0.11 c1_ip6=fd00:$net::11
+	c2_ip=10.$net.0.12 c2_ip6=fd00:$net::12
+}
+
+# flat_addresses VNI CONTAINER...: gives them to the devices.
+flat_addresses() {
+	local vni=$1 n=11 name
+	shift
+
+	in_ns remote <<-END
+		address add $remote_ip/24 dev vx$vni
+		address add $remote_ip6/64 dev vx$vni nodad
+	END
+	for name; do
+		in_ns "$name" <<-END
+			address add ${c1_ip%.*}.$n/24 dev eth0
+			address add ${c1_ip6%:*}:$n/64 dev eth0 nodad
+		END
+		n=$((n + 1))
+	done
+}
+
+# overlay_bridge [VNI [PORT [FAMILY]]]: containers c1 and c2 on a bridge whose
+# port is the VXLAN device.
+overlay_bridge() {
+	local vni=${1:-100}
+
+	overlay_addresses "${4:-100}"
+	vtep_remote "$vni" "${@:2:2}"
+	vtep_host "$vni" "${@:2:2}"
+	container c1 17
+	container c2 18
+	in_ns '' <<-END
+		link add br$vni type bridge
+		link set vx$vni master br$vni
+		link set c1h master br$vni
+		link set c2h master br$vni
+		link set br$vni up
+	END
+	flat_addresses "$vni" c1 c2
+	path=("${entry_dev:-$host_dev}" "vx$vni" eth0)
+}
+
+# overlay_bridge_in_netns: as Docker does it: bridge, VXLAN device and the
+# containers' ends in a namespace of their own, the socket in the host's.
+overlay_bridge_in_netns() {
+	overlay_addresses
+	vtep_remote
+	ip netns add overlay
+	vtep_host
+	in_ns '' <<<"link set vx100 netns overlay"
+	container c1 17 overlay
+	container c2 18 overlay
+	in_ns overlay <<-END
+		link add br100 type bridge
+		link set vx100 mtu 1430
+		link set vx100 master br100 up
+		link set c1h master br100
+		link set c2h master br100
+		link set br100 up
+	END
+	flat_addresses 100 c1 c2
+	path=("${entry_dev:-$host_dev}" vx100 eth0)
+}
+
+# routed_remote: the remote end of the routed overlays. Its packets come from
+# an address of its own, on dummy device pod0.
+routed_remote() {
+	remote_ip=10.244.1.2 remote_ip6=fd00:244:1::2
+	c1_ip=10.244.0.11 c1_ip6=fd00:244::11
+	vtep_remote 100 4789 4 nolearning
+	vtep_host 100 4789 4 nolearning
+	read -r host_mac </sys/class/net/vx100/address
+	in_ns remote <<-END
+		link add pod0 type dummy
+		link set pod0 up
+		address add $remote_ip/32 dev pod0
+		address add $remote_ip6/128 dev pod0 nodad
+		address add 10.244.1.0/32 dev vx100
+		neighbor replace 10.244.0.0 lladdr $host_mac dev vx100
+		neighbor replace fd00:244::1 lladdr $host_mac dev vx100
+		route add 10.244.0.0/24 via 10.244.0.0 dev vx100 onlink src $remote_ip
+		route add fd00:244::/64 via fd00:244::1 dev vx100 onlink src $remote_ip6
+	END
+	in_ns '' <<-END
+		address add 10.244.0.0/32 dev vx100
+		neighbor replace 10.244.1.0 lladdr $remote_mac dev vx100
+		neighbor replace fd00:244:1::1 lladdr $remote_mac dev vx100
+		route add 10.244.1.0/24 via 10.244.1.0 dev vx100 onlink
+		route add fd00:244:1::/64 via fd00:244:1::1 dev vx100 onlink
+	END
+	echo 1 >/proc/sys/net/ipv4/ip_forward
+	echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+}
+
+# overlay_routed: as flannel does it: the VXLAN device routes to a bridge.
+overlay_routed() {
+	routed_remote
+	container c1 17
+	in_ns '' <<-END
+		link add cni0 type bridge
+		link set c1h master cni0
+		link set cni0 up
+		address add 10.244.0.1/24 dev cni0
+		address add fd00:244::1/64 dev cni0 nodad
+	END
+	in_ns c1 <<-END
+		address add $c1_ip/24 dev eth0
+		address add $c1_ip6/64 dev eth0 nodad
+		route add default via 10.244.0.1
+		route add default via fd00:244::1
+	END
+	path=("${entry_dev:-$host_dev}" vx100 eth0)
+}
+
+# overlay_veth: as Calico does it: the VXLAN device routes to each container.
+overlay_veth() {
+	local mac=ee:ee:ee:ee:ee:ee
+
+	routed_remote
+	container c1 17
+	in_ns '' <<-END
+		link set c1h address $mac
+		route add $c1_ip/32 dev c1h
+		route add $c1_ip6/128 dev c1h
+		neighbor replace $c1_ip lladdr 02:00:00:00:00:11 dev c1h
+		neighbor replace $c1_ip6 lladdr 02:00:00:00:00:11 dev c1h
+	END
+	in_ns c1 <<-END
+		address add $c1_ip/32 dev eth0
+		address add $c1_ip6/128 dev eth0 nodad
+		neighbor replace 169.254.1.1 lladdr $mac dev eth0
+		neighbor replace fe80::1 lladdr $mac dev eth0
+		route add default via 169.254.1.1 dev eth0 onlink
+		route add default via fe80::1 dev eth0 onlink
+	END
+	path=("${entry_dev:-$host_dev}" vx100 eth0)
+}
+
+# clean: takes down what tests build, whatever it was, and forgets the rules.
+clean() {
+	local name dir kind
+
+	if loaded; then
+		mode off
+		remove_rules
+		[ ! -e "$PRISM"/devices ] || echo auto >"$PRISM"/devices
+	fi
+	trace_remove
+	# While the NIC is up: the kernel waits for ever for the thread of one that is down.
+	echo 0 >/sys/class/net/nic0/threaded
+	ethtool -K nic0 gro on
+	if [ -n "$cable_pid" ]; then
+		kill "$cable_pid" && wait "$cable_pid"
+		cable_pid=
+	fi
+	for dir in /run/netns/*; do
+		name=${dir##*/}
+		[ "$name" = remote ] || [ "$name" = '*' ] || echo "netns del $name"
+	done | in_ns ''
+	remove_links ''
+	remove_links remote
+	nft flush ruleset
+	ip netns exec remote nft flush ruleset
+	echo 0 >/proc/sys/net/ipv4/ip_forward
+	echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
+}
+
+# remove_links NAMESPACE: all devices but lo and the NICs, which go down.
+remove_links() {
+	local _ name
+
+	while IFS=': ' read -r _ name _; do
+		name=${name%%@*}
+		case $name in
+		lo | sit0 | tunl0 | ip6tnl0) ;;
+		nic*) printf '%s\n' "link set $name nomaster" "link set $name down" "address flush dev $name" ;;
+		*) echo "link del $name" ;;
+		esac
+	done < <(ip ${1:+-n "$1"} -o link 2>/dev/null) | ip ${1:+-n "$1"} -force -batch - 2>/dev/null
+}

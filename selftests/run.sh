@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# run.sh [TEST...]: the functional tests, inside a guest and as root. A test is
+# a file in tests/, named with or without .sh; all of them without arguments.
+# Prints KTAP, a subtest for each file. Environment:
+#   PRISM_THOROUGH=1  more of everything
+#   TEST_LIMIT=S      seconds that a test may take (180)
+
+. "$(dirname "$0")/lib.sh"
+
+module=$SELFTESTS/../prism.ko
+bad_lines=/run/guest/bad-lines
+
+prepare() {
+	local name
+
+	for name in vxlan veth bridge configfs nf_tables tun; do
+		modprobe -q $name
+	done
+	modprobe -q bonding max_bonds=0
+	echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
+	base && clean
+	loaded || insmod "$module"
+}
+
+# state: what must be the same before and after a test.
+state() {
+	local file
+
+	for file in /sys/class/net/*; do
+		echo "device ${file##*/}"
+	done
+	for file in /run/netns/*; do
+		echo "namespace ${file##*/}"
+	done
+	if loaded; then
+		echo "mode $(<"$PRISM"/mode) rules $(echo "$RULES"/*) hooks $(prism_hooks)"
+	else
+		echo "the module is not loaded"
+	fi
+}
+
+complaints() {
+	[ -e $bad_lines ] || return 0
+	log_since "begin $1" | grep -E -A 20 -f $bad_lines
+}
+
+# result NUMBER NAME FILE: runs one test.
+result() {
+	local name=$2 rc=0 out start=$EPOCHREALTIME time ok=ok
+
+	echo "    # Subtest: $name"
+	log_mark "begin $name"
+	timeout -k 5 "${TEST_LIMIT:-180}" bash "$3" </dev/null
+	rc=$?
+	if [ $rc -ge 124 ]; then
+		echo "    # stopped with status $rc after $SECONDS s"
+	fi
+	clean 2>&1 | sed 's/^/    # clean: /'
+	out=$(complaints "$name")
+	if [ -n "$out" ]; then
+		note "the kernel complained:" "$out"
+		rc=1
+	fi
+	out=$(state)
+	if [ "$out" != "$clean_state" ]; then
+		note "left behind:" "$(diff <(echo "$clean_state") <(echo "$out"))"
+		rc=1
+		loaded || insmod "$module"
+	fi
+	[ $rc = 0 ] || ok="not ok"
+	time=$(((${EPOCHREALTIME/./} - ${start/./}) / 100000))
+	echo "$ok $1 $name # ${time%?}.${time: -1} s"
+	[ $rc = 0 ]
+}
+
+tests=()
+if [ $# = 0 ]; then
+	tests=("$SELFTESTS"/tests/*.sh)
+else
+	for name; do
+		tests+=("$SELFTESTS/tests/${name%.sh}.sh")
+	done
+fi
+
+echo "KTAP version 1"
+echo "1..${#tests[@]}"
+prepare || { echo "Bail out! the guest is not as it should be"; exit 1; }
+clean_state=$(state)
+number=0 failed=0
+for file in "${tests[@]}"; do
+	number=$((number + 1))
+	name=${file##*/}
+	result $number "${name%.sh}" "$file" || failed=$((failed + 1))
+done
+[ $failed = 0 ]

@@ -1,0 +1,15 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Routed straight to a netkit pair.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+pair_kind=netkit
+ip link add probe0 type netkit || skip_all "no netkit in this kernel"
+ip link del probe0
+
+underlay
+overlay_veth
+exercise
+finish
