@@ -58,10 +58,12 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    const VACANT: Self = Self {
-        id: DeviceId::NONE,
-        has_gro: AtomicBool::new(false),
-    };
+    fn vacant() -> Self {
+        Self {
+            id: DeviceId::NONE,
+            has_gro: AtomicBool::new(false),
+        }
+    }
 
     /// Notes that the device hands its frames to GRO. Returns whether that is news.
     #[inline]
@@ -89,7 +91,7 @@ impl Set {
         let mut places = KVec::with_capacity(size, GFP_KERNEL)?;
 
         for _ in 0..size {
-            places.push(Entry::VACANT, GFP_KERNEL)?;
+            places.push(Entry::vacant(), GFP_KERNEL)?;
         }
         let mut set = Self(places);
 

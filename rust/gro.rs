@@ -176,6 +176,9 @@ unsafe fn kernel_callbacks<const ETHERTYPE: u16>() -> &'static bindings::offload
     unsafe { &(*kernel.load(Ordering::Acquire)).callbacks }
 }
 
+/// # Safety
+///
+/// Called by the networking core, while a handler of ours is registered.
 unsafe extern "C" fn gro_receive<T: ReceiveFrame, const ETHERTYPE: u16>(
     head: *mut bindings::list_head,
     skb: *mut bindings::sk_buff,
@@ -199,6 +202,9 @@ unsafe extern "C" fn gro_receive<T: ReceiveFrame, const ETHERTYPE: u16>(
     }
 }
 
+/// # Safety
+///
+/// Called by the networking core, while a handler of ours is registered.
 unsafe extern "C" fn gro_complete<const ETHERTYPE: u16>(
     skb: *mut bindings::sk_buff,
     nhoff: c_int,
@@ -211,6 +217,9 @@ unsafe extern "C" fn gro_complete<const ETHERTYPE: u16>(
     }
 }
 
+/// # Safety
+///
+/// Called by the networking core, while a handler of ours is registered.
 unsafe extern "C" fn gso_segment<const ETHERTYPE: u16>(
     skb: *mut bindings::sk_buff,
     features: bindings::netdev_features_t,

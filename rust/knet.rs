@@ -20,6 +20,9 @@ const __LOG_PREFIX: &[u8] = b"prism\0";
 
 #[allow(
     clippy::all,
+    clippy::cast_lossless,
+    clippy::ptr_as_ptr,
+    clippy::ref_as_ptr,
     clippy::undocumented_unsafe_blocks,
     dead_code,
     missing_docs,

@@ -134,6 +134,9 @@ impl Rtnl {
 
     /// Calls `f` for each device in each namespace.
     pub fn for_each_device<F: FnMut(NetDevice<'_>)>(&self, mut f: F) {
+        /// # Safety
+        ///
+        /// `data` is an `F` that nobody else uses, and `dev` a valid device.
         unsafe extern "C" fn call<F: FnMut(NetDevice<'_>)>(
             dev: *mut bindings::net_device,
             data: *mut c_void,
@@ -236,6 +239,9 @@ impl<T: DeviceEvents> Drop for Notifier<T> {
     }
 }
 
+/// # Safety
+///
+/// Called by the notifier chain for a block of a `Listener<T>`.
 unsafe extern "C" fn notify<T: DeviceEvents>(
     block: *mut bindings::notifier_block,
     event: c_ulong,

@@ -192,6 +192,9 @@ impl Drop for Hook {
     }
 }
 
+/// # Safety
+///
+/// Called by netfilter at the place `P`.
 unsafe extern "C" fn call<P: Place>(
     _data: *mut c_void,
     skb: *mut bindings::sk_buff,

@@ -39,8 +39,9 @@ impl<T: Default + Sync> PerCpu<T> {
     /// Context: process; may sleep.
     pub fn new() -> Result<Self> {
         // SAFETY: Process context; size and alignment are those of a type.
-        let ptr: *mut T =
-            unsafe { bindings::knet_alloc_percpu(size_of::<T>(), align_of::<T>()) }.cast();
+        let ptr = unsafe { bindings::knet_alloc_percpu(size_of::<T>(), align_of::<T>()) };
+        let ptr: *mut T = ptr.cast();
+
         if ptr.is_null() {
             return Err(ENOMEM);
         }

@@ -135,6 +135,9 @@ fn driver() -> bindings::knet_encap_rcv_t {
     unsafe { core::mem::transmute::<*mut (), bindings::knet_encap_rcv_t>(driver) }
 }
 
+/// # Safety
+///
+/// Called by UDP for a VXLAN socket.
 unsafe extern "C" fn encap_rcv<T: ReceiveTunnel>(
     sock: *mut bindings::sock,
     skb: *mut bindings::sk_buff,
