@@ -43,7 +43,11 @@ pub(super) fn patterns(rule: &Match) -> impl Iterator<Item = Pattern> {
 
 /// The number of [`patterns`] of `rule`.
 pub(super) fn count(rule: &Match) -> usize {
-    patterns(rule).fold(0, |count: usize, _| count.saturating_add(1))
+    let count = |blocks: Blocks| blocks.fold(0, |count: usize, _| count.saturating_add(1));
+    let sources = count(Blocks::of(rule.source_port));
+    let destinations = count(Blocks::of(rule.destination_port));
+
+    sources.saturating_mul(destinations)
 }
 
 fn without_ports(rule: &Match) -> Pattern {

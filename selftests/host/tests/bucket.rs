@@ -203,6 +203,54 @@ fn tokens_that_a_cpu_keeps_expire() {
     assert!(times.count() as u64 <= burst(rate));
 }
 
+/// How many tokens each of `locals` gets at `now`, one after the other.
+fn drain<const N: usize>(
+    bucket: &Bucket,
+    rate: Rate,
+    now: u64,
+    locals: [&mut Local; N],
+) -> [usize; N] {
+    locals.map(|local| {
+        (0..100_000)
+            .take_while(|_| bucket.take(local, rate, now))
+            .count()
+    })
+}
+
+/// A CPU that used 100 tokens in a millisecond takes twelve: one is used, eleven are left when another
+/// CPU has drained the bucket.
+#[test]
+fn a_busy_cpu_takes_batches() {
+    let bucket = Bucket::new();
+    let mut busy = Local::default();
+    let mut other = Local::default();
+    let rate = rate(100_000);
+
+    for packet in 0..=100 {
+        assert!(bucket.take(&mut busy, rate, packet * 10_000));
+    }
+    let [others, kept] = drain(&bucket, rate, 1_000_000, [&mut other, &mut busy]);
+    assert!(others > 800);
+    assert_eq!(kept, 11);
+}
+
+/// What a CPU took and did not use says nothing about what it will use.
+#[test]
+fn a_cpu_that_gets_quiet_takes_single_tokens() {
+    let bucket = Bucket::new();
+    let mut quiet = Local::default();
+    let mut other = Local::default();
+    let rate = rate(1_000_000);
+
+    for packet in 0..=1000 {
+        assert!(bucket.take(&mut quiet, rate, packet * 1000));
+    }
+    assert!(bucket.take(&mut quiet, rate, 20_000_000));
+    let [others, kept] = drain(&bucket, rate, 20_000_000, [&mut other, &mut quiet]);
+    assert!(others > 8000);
+    assert_eq!(kept, 0);
+}
+
 #[test]
 fn the_end_of_time() {
     for per_second in [1, 1000, Rate::MAX] {
