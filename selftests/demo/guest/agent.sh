@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Commands on stdin, one line in answer to each:
+#   mode off|sync   PRISM's mode
+#   state           counters and times since boot, as NAME=NUMBER ...
+
+. "$(dirname "$0")/common.sh"
+
+# value NAME FILE: adds to the answer.
+value() {
+	local number
+
+	read -r number <"$2" && answer+=" $1=$number"
+}
+
+state() {
+	local file name _ user nice system idle iowait irq softirq
+
+	answer=
+	for file in "$PRISM"/stats/*; do
+		value "${file##*/}" "$file"
+	done
+	for file in "$RULES"/*; do
+		value "rule_${file##*/}" "$file/packets"
+	done
+	value bulk /sys/class/net/neighbour/statistics/tx_packets
+	while read -r name user nice system idle iowait irq softirq _; do
+		[ "$name" = cpu0 ] || continue
+		answer+=" softirq=$((irq + softirq)) idle=$((idle + iowait))"
+		answer+=" busy=$((user + nice + system + irq + softirq))"
+	done </proc/stat
+	answer+=" now=${EPOCHREALTIME/./}"
+}
+
+while read -r command argument; do
+	case $command in
+	mode) echo "$argument" >"$PRISM/mode" && answer=ok || answer=failed ;;
+	state) state ;;
+	*) answer=failed ;;
+	esac
+	echo "$answer"
+done

@@ -1,0 +1,235 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# client.sh ROUNDS SECONDS KIND: the second guest: the clients, and bulk traffic
+# of that kind (sockperf, bursts) to the services' neighbour. On stdout, beside
+# `step` and `error`:
+#   bulk RATE SHARE      packets a second, and per cent of the receiving
+#                        processor that they take in softirq
+#   data SERVICE MODE ROUND MEDIAN P99 RATE UNIT NAME=NUMBER...
+#                        microseconds, requests a second, what counters moved
+
+. "$(dirname "$0")/common.sh"
+
+rounds=$1 seconds=$2 kind=$3
+target=70                # per cent of a processor
+services=(memcached nginx echo)
+declare -A now=() was=()
+
+# ask COMMAND: the first guest's answer, in REPLY.
+ask() {
+	REPLY=failed
+	if echo "$*" >&"${control[1]}"; then
+		IFS= read -r -t 30 REPLY <&"${control[0]}" || REPLY=failed
+	fi
+	[ "$REPLY" != failed ] || die "the first guest does not do or tell \"$*\""
+}
+
+# state: the first guest's counters, in `now`; those of the last call, in `was`.
+state() {
+	local pair
+
+	for pair in "${!now[@]}"; do
+		was[$pair]=${now[$pair]}
+	done
+	ask state
+	for pair in $REPLY; do
+		now[${pair%%=*}]=${pair#*=}
+	done
+}
+
+# moved NAME: by how much between the last two.
+moved() { REPLY=$((${now[$1]} - ${was[$1]:-0})); }
+
+# softirq_share, bulk_rate: since the last call of `state`, in REPLY.
+softirq_share() {
+	local busy idle
+
+	moved busy; busy=$REPLY
+	moved idle; idle=$REPLY
+	moved softirq
+	REPLY=$((100 * REPLY / (busy + idle > 0 ? busy + idle : 1)))
+}
+
+bulk_rate() {
+	local time
+
+	moved now; time=$REPLY
+	moved bulk
+	REPLY=$((REPLY * 1000000 / (time > 0 ? time : 1)))
+}
+
+# Bulk traffic is not what is measured: it gets what processor the clients leave.
+bulk_pid=
+start_bulk() {
+	local to=(-i "${address[neighbour]}" -p "${port[neighbour]}")
+
+	case $kind in
+	sockperf)
+		ip netns exec bulk nice sockperf throughput --no-rdtsc "${to[@]}" -m 64 \
+			--mps="$1" -t 3600 >/run/bulk.log 2>&1 &
+		;;
+	bursts)
+		ip netns exec bulk nice /prism/bulk send "${to[1]}:${to[3]}" "$1" >/run/bulk.log 2>&1 &
+		;;
+	esac
+	bulk_pid=$!
+	sleep 1
+	kill -0 "$bulk_pid" || die "bulk traffic does not start: $(tail -n 3 /run/bulk.log)"
+}
+
+stop_bulk() {
+	[ -n "$bulk_pid" ] || return 0
+	kill "$bulk_pid" || die "bulk traffic has ended: $(tail -n 3 /run/bulk.log)"
+	wait "$bulk_pid"
+	bulk_pid=
+}
+
+# calibrate: a rate at which the receiving processor is busy but not drowned, or
+# the highest that this machine can send.
+calibrate() {
+	local rate=8000 share got tries off best=100
+
+	ask mode off
+	for tries in 1 2 3 4 5 6 7; do
+		step "finding the rate of bulk traffic, try $tries: $rate packets/s"
+		start_bulk "$rate"
+		state
+		sleep 2
+		state
+		bulk_rate; got=$REPLY
+		softirq_share; share=$REPLY
+		stop_bulk
+		off=$((share - target))
+		off=${off#-}
+		if [ "$off" -lt "$best" ]; then
+			best=$off
+			bulk=$rate
+			found="$got $share"
+		fi
+		if [ "$best" -le 12 ]; then
+			break
+		elif [ $((got * 10)) -lt $((rate * 6)) ] && [ "$share" -lt $target ]; then
+			step "more than $got packets/s cannot be sent here"
+			break
+		fi
+		[ "$share" -ge 18 ] || share=18
+		rate=$((rate * target / share))
+	done
+	echo "bulk $found"
+}
+
+# run LOG COMMAND...: a client's run, in its container.
+run() {
+	local log=$1
+	shift
+
+	timeout $((seconds + 40)) ip netns exec clients "$@" >"$log" 2>&1 ||
+		die "$1 failed ($?): $(tail -n 3 "$log" | tr '\n' ' ')"
+}
+
+# The measurements set median and p99 in microseconds, rate, and unit.
+measure_memcached() {
+	local server=${address[memcached]}:${port[memcached]} probe
+
+	run /run/memprobe.log nice -n -10 /prism/memprobe "$server" "$seconds" 2000 &
+	probe=$!
+	run /run/memaslap.log memcaslap -s "$server" -T 1 -c 2 -t "${seconds}s"
+	wait "$probe" || die "memprobe failed: $(tail -n 1 /run/memprobe.log)"
+	read -r median p99 < <(sed -n 's/.*median=\([0-9.]*\) p99=\([0-9.]*\).*/\1 \2/p' /run/memprobe.log)
+	rate=$(sed -n 's/.* TPS: \([0-9]*\).*/\1/p' /run/memaslap.log)
+	unit=op
+}
+
+# wrk: "99%  1.50ms" and "Requests/sec:  100.10"
+measure_nginx() {
+	run /run/wrk.log wrk -t 1 -c 1 -d "${seconds}s" --latency "http://${address[nginx]}:${port[nginx]}/"
+	read -r median p99 rate < <(awk '
+		function us(t) { return t * (t ~ /us$/ ? 1 : t ~ /ms$/ ? 1e3 : t ~ /m$/ ? 6e7 : 1e6) }
+		$1 == "50%" { median = us($2) }
+		$1 == "99%" { p99 = us($2) }
+		$1 == "Requests/sec:" { rate = $2 }
+		END { print median, p99, rate }' /run/wrk.log)
+	unit=req
+}
+
+measure_echo() {
+	run /run/sockperf.log sockperf ping-pong --no-rdtsc --full-rtt -m 64 -t "$seconds" \
+		-i "${address[echo]}" -p "${port[echo]}"
+	read -r median p99 rate < <(awk '
+		/percentile 50.0/ { median = $NF }
+		/percentile 99.00/ { p99 = $NF }
+		/Valid Duration/ { split($0, of, /[=; ]+/)
+			for (i in of) {
+				if (of[i] == "RunTime") time = of[i + 1]
+				if (of[i] == "ReceivedMessages") count = of[i + 1]
+			} }
+		END { print median, p99, time ? count / time : 0 }' /run/sockperf.log)
+	unit=msg
+}
+
+# measure SERVICE MODE ROUND
+measure() {
+	local name counters=''
+
+	median='' p99='' rate='' unit=''
+	if [ "$2" = sync ]; then ask mode sync; else ask mode off; fi
+	state
+	case $1 in
+	memcached) measure_memcached ;;
+	nginx) measure_nginx ;;
+	echo) measure_echo ;;
+	esac
+	state
+	case ":$median:$p99:$rate:" in
+	*::*) die "the client of $1 told no figures" ;;
+	esac
+	for name in "${!now[@]}"; do
+		case $name in
+		idle | busy | softirq | now | bulk | rule_*) continue ;;
+		esac
+		moved "$name"
+		[ "$REPLY" = 0 ] || counters+=" $name=$REPLY"
+	done
+	moved "rule_$1"; counters+=" rule=$REPLY"
+	bulk_rate; counters+=" bulk=$REPLY"
+	softirq_share; counters+=" softirq=$REPLY"
+	echo "data $1 $2 $3 $median $p99 $rate $unit$counters"
+}
+
+underlay eth0 "$client_host" 52:54:00:00:2a:02
+overlay eth0 "$client_host" "$server_host"
+container clients
+container bulk
+step "the second guest is ready"
+coproc socat - "TCP:$server_host:$control_port,retry=300,interval=0.3" 2>/dev/null
+control=("${COPROC[0]}" "${COPROC[1]}")
+ask state
+for service in "${services[@]}" neighbour; do
+	wait_for 20 in_container clients ping -q -c 1 -W 1 "${address[$service]}" ||
+		die "the container $service does not answer"
+done
+
+calibrate
+if [ "$rounds" -gt 1 ]; then
+	for service in "${services[@]}"; do
+		step "without bulk traffic: $service, vanilla"
+		measure "$service" idle 0
+	done
+fi
+start_bulk "$bulk"
+for ((round = 1; round <= rounds; round++)); do
+	# What drifts hurts both modes alike when each comes first in turn.
+	modes=(vanilla sync)
+	[ $((round % 2)) = 1 ] || modes=(sync vanilla)
+	for service in "${services[@]}"; do
+		for mode in "${modes[@]}"; do
+			step "round $round of $rounds: $service, ${mode/sync/PRISM sync}"
+			measure "$service" "$mode" "$round"
+		done
+	done
+done
+stop_bulk
+ask mode off
+echo "end"
+exit 0

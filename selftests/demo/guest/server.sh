@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# server.sh KIND: the first guest: services in containers, PRISM, and an agent that does and
+# tells what the second guest asks for, until that one ends.
+
+. "$(dirname "$0")/common.sh"
+. "$DEMO/services.sh"
+
+underlay eth0 "$server_host" 52:54:00:00:2a:01
+overlay eth0 "$server_host" "$client_host"
+start_services "$1"
+load_prism /prism/prism.ko
+step "the first guest is ready"
+
+# Control runs beside the overlay, between the hosts.
+socat "TCP-LISTEN:$control_port,bind=$server_host,reuseaddr" EXEC:"bash $DEMO/agent.sh" ||
+	die "the agent failed"
+
+# A rule holds the module.
+rmdir "$RULES"/*

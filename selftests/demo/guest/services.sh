@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2154,SC2015
+#
+# The first guest's containers: three services that care for latency, and a
+# neighbour that does not. Source it after common.sh.
+
+services=(memcached nginx echo)
+
+# Services stay off the processor that receives.
+service() {
+	local name=$1
+	shift
+
+	in_container "$name" taskset -c "$(($(nproc) - 1))" "$@" >"/run/$name.log" 2>&1 &
+}
+
+tcp_answers() {
+	in_container "$1" bash -c "exec 3<>/dev/tcp/${address[$1]}/${port[$1]}"
+}
+
+udp_bound() { in_container "$1" ss -Hlun "sport = :${port[$1]}" | grep -q .; }
+
+nginx_config() {
+	cat <<-END
+		user root;
+		worker_processes 1;
+		daemon off;
+		pid /run/nginx.pid;
+		error_log stderr;
+		events { worker_connections 64; }
+		http {
+			access_log off;
+			keepalive_requests 1000000000;
+			server {
+				listen ${address[nginx]}:${port[nginx]};
+				location / { return 200 "$(printf '%0512d' 0)"; }
+			}
+		}
+	END
+}
+
+# start_services [KIND]: KIND of bulk traffic, sockperf or bursts.
+start_services() {
+	local name
+
+	for name in "${services[@]}" neighbour; do
+		container "$name"
+	done
+	nginx_config >/run/nginx.conf
+	service memcached memcached -u root -t 1 -m 64 -l "${address[memcached]}" -p "${port[memcached]}"
+	service nginx nginx -c /run/nginx.conf
+	service echo sockperf server -i "${address[echo]}" -p "${port[echo]}"
+	case ${1-} in
+	sockperf) service neighbour nice sockperf server -i "${address[neighbour]}" -p "${port[neighbour]}" ;;
+	*) service neighbour nice /prism/bulk receive "${address[neighbour]}:${port[neighbour]}" ;;
+	esac
+	for name in memcached nginx; do
+		wait_for 30 tcp_answers $name || die "$name does not start: $(tail -n 3 /run/$name.log)"
+	done
+	for name in echo neighbour; do
+		wait_for 30 udp_bound $name || die "$name does not start: $(tail -n 3 /run/$name.log)"
+	done
+}
+
+# rule NAME PROTOCOL: packets for that container's service are of class high.
+rule() {
+	local dir=$RULES/$1
+
+	mkdir "$dir" &&
+		echo "$VNI" >"$dir/vni" &&
+		echo "$2" >"$dir/protocol" &&
+		echo "${address[$1]}/32" >"$dir/destination" &&
+		echo "${port[$1]}" >"$dir/destination_port" &&
+		echo high >"$dir/class" &&
+		echo 1 >"$dir/enabled" ||
+		die "the rule for $1 is refused: $(dmesg | tail -n 1)"
+}
+
+load_prism() {
+	insmod "$1" || die "prism.ko does not load: $(dmesg | tail -n 1)"
+	rule memcached tcp
+	rule nginx tcp
+	rule echo udp
+}

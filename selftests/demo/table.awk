@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The lines that the second guest says, as a table. Of several rounds it shows
+# the median, of counters the sum. Fails where a client got nothing done, or
+# where PRISM did nothing for it.
+
+function median_of(key,    count, i, j, t, v) {
+	count = split(values[key], v, " ")
+	for (i = 2; i <= count; i++)
+		for (j = i; j > 1 && v[j - 1] + 0 > v[j] + 0; j--) {
+			t = v[j]; v[j] = v[j - 1]; v[j - 1] = t
+		}
+	return count % 2 ? v[(count + 1) / 2] : (v[count / 2] + v[count / 2 + 1]) / 2
+}
+
+function add(key, value) { values[key] = values[key] " " value }
+
+function ratio(what, service, mode,    base) {
+	base = median_of(what SUBSEP service SUBSEP "vanilla")
+	return base > 0 ? sprintf("%.2f", median_of(what SUBSEP service SUBSEP mode) / base) : "-"
+}
+
+function bad(text) { problems[++problem] = text }
+
+function row(service, mode, label,    i, line) {
+	line = sprintf("%-10s %-13s %9.0f %9.0f %8.0f %-5s %6s %5s %5s  ", service, label,
+		median_of("median" SUBSEP service SUBSEP mode), median_of("p99" SUBSEP service SUBSEP mode),
+		median_of("rate" SUBSEP service SUBSEP mode), unit[service] "/s",
+		ratio("median", service, mode), ratio("p99", service, mode), ratio("rate", service, mode))
+	for (i = 1; i <= shown; i++)
+		line = line sprintf(" %8d", sums[service, mode, column[i]])
+	print line sprintf(" %7d", left[service, mode])
+	if (!(median_of("rate" SUBSEP service SUBSEP mode) > 0))
+		bad(service ", " label ": the client got no answers")
+	if (mode == "sync")
+		for (i = 1; i <= shown; i++)
+			if (!sums[service, mode, column[i]])
+				bad(service ", " label ": PRISM's counter \"" column[i] "\" did not move")
+	if (mode == "vanilla" && sums[service, mode, "classified"])
+		bad(service ": PRISM classified packets in mode off")
+}
+
+BEGIN {
+	shown = split("rule classified completed decapsulated delivered", column, " ")
+	labels["idle"] = "no bulk"
+	labels["vanilla"] = "vanilla"
+	labels["sync"] = "PRISM sync"
+	modes = split("idle vanilla sync", order, " ")
+}
+
+$1 == "bulk" { bulk_rate = $2; bulk_share = $3 }
+$1 == "end" { ended = 1 }
+
+$1 == "data" {
+	if (!($2 in unit))
+		service[++services] = $2
+	unit[$2] = $8
+	seen[$2, $3] = 1
+	add("median" SUBSEP $2 SUBSEP $3, $5)
+	add("p99" SUBSEP $2 SUBSEP $3, $6)
+	add("rate" SUBSEP $2 SUBSEP $3, $7)
+	for (i = 9; i <= NF; i++) {
+		split($i, pair, "=")
+		if (pair[1] == "bulk" || pair[1] == "softirq")
+			add(pair[1] SUBSEP $3, pair[2])
+		else
+			sums[$2, $3, pair[1]] += pair[2]
+		if (pair[1] ~ /^kernel_/) {
+			left[$2, $3] += pair[2]
+			reasons[pair[1]] += pair[2]
+		}
+	}
+}
+
+END {
+	if (!services || !ended) {
+		print "no measurements"
+		exit 1
+	}
+	rule = sprintf("%128s", "")
+	gsub(/ /, "-", rule)
+	printf "%-24s %19s %14s %18s   %s\n", "", "latency, us", "throughput", "ratio to vanilla",
+		"packets, by PRISM's counters"
+	printf "%-10s %-13s %9s %9s %14s %6s %5s %5s  ", "service", "mode", "median", "p99", "",
+		"med.", "p99", "thr."
+	printf " %8s %8s %8s %8s %8s %7s\n", "rule", "classif.", "complet.", "decaps.", "deliver.", "kernel"
+	print rule
+	for (s = 1; s <= services; s++) {
+		for (m = 1; m <= modes; m++)
+			if (seen[service[s], order[m]])
+				row(service[s], order[m], labels[order[m]])
+		print rule
+	}
+	for (m = 2; m <= modes; m++)
+		printf "%-10s %-13s %37d %-6s    the receiving processor: %d %% in softirq\n", "neighbour",
+			labels[order[m]], median_of("bulk" SUBSEP order[m]), "pkt/s",
+			median_of("softirq" SUBSEP order[m])
+	print rule
+	text = reasons_text()
+	print "rule: packets that the service's rule counted. kernel: handed back to the kernel at some stage" \
+		(text ? ", because:" : ".")
+	printf "%s", text
+	printf "Median of %d round%s of %d s. Bulk traffic: %s, %d packets/s.\n", rounds,
+		(rounds > 1 ? "s" : ""), seconds,
+		(kind == "bursts" ? "UDP in bursts of 64" : "sockperf"), bulk_rate
+	print "memcached: memaslap's throughput, and the latency of single gets beside it, by a client of the demo."
+	if (accel != "kvm")
+		print "The guests run without KVM and are slow: not the figures tell something, their ratios do."
+	for (i = 1; i <= problem; i++)
+		print "error: " problems[i]
+	exit problem > 0
+}
+
+function reasons_text(    name, text) {
+	for (name in reasons)
+		text = text sprintf("  %s %d\n", name, reasons[name])
+	return text
+}
