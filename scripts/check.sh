@@ -81,13 +81,14 @@ check_whitespace() {
 	return $bad
 }
 
-# The kernel's own check of C style.
+# The kernel's own check of C style. It takes a function named for_each for a
+# loop, so braces are not its business.
 check_c() {
 	local source
 
 	source=$(readlink -f "$(scripts/kernel.sh stock)/build/source")
 	files '*.c' '*.h' | xargs -r perl "$source/scripts/checkpatch.pl" --no-tree --terse --quiet \
-		--max-line-length=100 --ignore FILE_PATH_CHANGES,SPDX_LICENSE_TAG -f
+		--max-line-length=100 --ignore FILE_PATH_CHANGES,SPDX_LICENSE_TAG,OPEN_BRACE -f
 }
 
 # clippy, and no warning at all, from the build of the module.

@@ -13,6 +13,6 @@ cd "$PRISM_SRC/build/$(cat "$("$PRISM_SRC/scripts/kernel.sh" stock)/release")"
 for object in rust/knet prism/prism_main; do
 	command=$(sed -n "s/^savedcmd_[^ ]* := //p" "$(dirname $object)/.$(basename $object).o.cmd" |
 		sed -E 's/ ?;.*//; s/ --emit=[^ ]*//g; s/ --out-dir [^ ]*//; s/ rustc / rustdoc /')
-	KNET_BINDINGS=$PWD/rust/bindings_generated.rs \
-		bash -c "$command --document-private-items -D warnings -o '$PRISM_SRC/build/doc'"
+	RUSTC_BOOTSTRAP=1 KNET_BINDINGS=$PWD/rust/bindings_generated.rs \
+		bash -c "$command --document-private-items -D warnings -A rustdoc::private_intra_doc_links -o '$PRISM_SRC/build/doc'"
 done
