@@ -9,7 +9,11 @@
 
 use core::{
     marker::PhantomData,
-    ptr, //
+    ptr,
+    sync::atomic::{
+        AtomicBool,
+        Ordering, //
+    },
 };
 
 use kernel::{
@@ -61,8 +65,8 @@ pub trait Items: Send + Sync + 'static {
 ///
 /// # Invariants
 ///
-/// `subsystem` is registered, and `group` is in it as a directory that is always there. Both and the
-/// items refer to `types`.
+/// Where `is_registered`, `subsystem` is, and `group` is in it as a directory that is always there.
+/// Both and the items refer to `types`.
 #[pin_data(PinnedDrop)]
 pub struct Subsystem<T: Items> {
     #[pin]
@@ -71,6 +75,8 @@ pub struct Subsystem<T: Items> {
     group: Opaque<bindings::config_group>,
     types: KBox<Types<T>>,
     items: T,
+    /// Not so only where registering failed.
+    is_registered: AtomicBool,
 }
 
 // SAFETY: configfs serialises what it does with the groups; nothing else gives access to them.
@@ -93,11 +99,12 @@ impl<T: Items> Subsystem<T> {
         module: &'static ThisModule,
     ) -> impl PinInit<Self, Error> + use<'a, T> {
         try_pin_init!(Self {
-            // INVARIANT: Registered below, or it is not initialised.
+            // INVARIANT: Not registered yet.
             subsystem: Opaque::zeroed(),
             group: Opaque::zeroed(),
             types: Types::new(module)?,
             items,
+            is_registered: AtomicBool::new(false),
         })
         .pin_chain(move |this| {
             // SAFETY: Both groups are zeroed memory that does not move and outlives the
@@ -112,7 +119,10 @@ impl<T: Items> Subsystem<T> {
                     directory.as_char_ptr(),
                     &this.types.group,
                 )
-            })
+            })?;
+            // INVARIANT: Just registered.
+            this.is_registered.store(true, Ordering::Relaxed);
+            Ok(())
         })
     }
 
@@ -132,6 +142,9 @@ impl<T: Items> Subsystem<T> {
 #[pinned_drop]
 impl<T: Items> PinnedDrop for Subsystem<T> {
     fn drop(self: Pin<&mut Self>) {
+        if !self.is_registered.load(Ordering::Relaxed) {
+            return;
+        }
         // SAFETY: By the type invariants it is registered.
         unsafe { bindings::knet_configfs_unregister(self.subsystem.get()) };
     }
