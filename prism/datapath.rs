@@ -7,8 +7,6 @@
 //! flight on this CPU. Whatever a hook cannot do exactly as the kernel would is left to the kernel,
 //! unchanged, and counted with the reason.
 
-use core::sync::atomic::Ordering;
-
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -197,15 +195,17 @@ impl Shared {
         } else if device.has_gro() {
             return frame.pass();
         }
-        if !self.is_high(cx, rules, &frame) {
-            return frame.pass();
-        }
         if self.inflight.is_busy(cx) {
             self.stats.count(cx, Counter::KernelBusy);
             return frame.pass();
         }
+        if !self.is_high(cx, rules, &frame) {
+            return frame.pass();
+        }
 
-        frame.set_priority(config::PRIORITY_HIGH.load(Ordering::Relaxed));
+        if let Some(priority) = config::PRIORITY_HIGH.get() {
+            frame.set_priority(priority);
+        }
         self.stats.count(cx, Counter::Completed);
         frame.run_to_completion(&self.inflight)
     }
@@ -267,7 +267,7 @@ impl Shared {
     /// The VXLAN socket.
     #[inline]
     fn decapsulate(&self, cx: &RxContext<'_>, packet: TunnelPacket<'_>) -> Handled {
-        match packet.decapsulate(&self.refreshed) {
+        match packet.decapsulate(&self.inflight, &self.refreshed) {
             Ok((handled, Decapsulation::Received)) => {
                 self.stats.count(cx, Counter::Decapsulated);
                 handled
@@ -276,9 +276,9 @@ impl Shared {
                 self.stats.count(cx, Counter::Dropped);
                 handled
             }
-            Err((packet, vxlan::Leave::Refresh)) => {
-                self.stats.count(cx, Counter::KernelRefresh);
-                packet.refresh()
+            Err((packet, reason @ (vxlan::Leave::Learn | vxlan::Leave::Refresh))) => {
+                self.stats.count(cx, reason);
+                packet.learn(&self.inflight)
             }
             Err((packet, reason)) => {
                 self.stats.count(cx, reason);

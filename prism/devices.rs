@@ -28,7 +28,8 @@ use knet::{
         NetDevice,
         Rtnl, //
     },
-    rcu::RcuCell, //
+    rcu::RcuCell,
+    reclaim::Reclaimer, //
 };
 
 /// How the entry devices are chosen.
@@ -131,6 +132,8 @@ pub(crate) struct Devices {
     #[pin]
     selection: Mutex<Selection>,
     set: RcuCell<Set>,
+    #[pin]
+    reclaimer: Reclaimer<Set>,
 }
 
 impl Devices {
@@ -139,6 +142,7 @@ impl Devices {
         try_pin_init!(Self {
             selection <- new_mutex!(Selection::Auto),
             set: RcuCell::new(),
+            reclaimer <- Reclaimer::new(),
         })
     }
 
@@ -161,18 +165,18 @@ impl Devices {
             let set = Self::collect(&selection, rtnl)?;
 
             *current = selection;
-            self.set.replace(Some(set));
+            self.reclaimer.defer(self.set.swap(Some(set)));
             Ok(())
         })
     }
 
     /// Looks at all devices again. What was learnt of them is forgotten.
     ///
-    /// Context: process, under RTNL; sleeps.
+    /// Context: process, under RTNL.
     pub(crate) fn refresh(&self, rtnl: &Rtnl) -> Result {
         let set = Self::collect(&self.selection.lock(), rtnl)?;
 
-        self.set.replace(Some(set));
+        self.reclaimer.defer(self.set.swap(Some(set)));
         Ok(())
     }
 

@@ -158,13 +158,19 @@ impl Followed {
 
     /// A VXLAN device, whose sockets are there while it is up.
     fn tunnel(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl) {
-        match event {
-            Event::Up => vxlan::attach::<Path>(device, rtnl),
-            Event::Down => (),
-            Event::Unregister => vxlan::detach::<Path>(device, rtnl),
-            _ => return,
+        if event == Event::Unregister {
+            vxlan::detach::<Path>(device, rtnl);
         }
-        report("VXLAN ports", self.shared.ports.refresh(rtnl));
+        if !matches!(event, Event::Up | Event::Down | Event::Unregister) {
+            return;
+        }
+
+        // A port is known as one of VXLAN before what comes there is decapsulated.
+        let ports = self.shared.ports.refresh(rtnl);
+        if event == Event::Up && ports.is_ok() {
+            vxlan::attach::<Path>(device, rtnl);
+        }
+        report("VXLAN ports", ports);
     }
 
     /// A device that may be an entry.

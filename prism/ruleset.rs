@@ -55,6 +55,11 @@ use crate::classify::{
     Flow, //
 };
 
+/// How long a rule whose rate is exceeded admits nothing more on that CPU, in ns. A flow around its
+/// rate then changes ways some hundred times a second at most, and not from packet to packet, which
+/// would put it out of order all the time. The tokens of that time are not lost.
+const EXCEEDED_NS: u64 = 2_000_000;
+
 /// How many seeds are tried for a table. One is enough but for a chance of nearly zero.
 const SEEDS: u32 = 4;
 
@@ -85,6 +90,8 @@ struct CpuState {
     packets: AtomicU64,
     bytes: AtomicU64,
     tokens: TryCell<Local>,
+    /// Until when, in ns, the rate admits nothing.
+    exceeded_until: AtomicU64,
 }
 
 impl RuleState {
@@ -131,10 +138,20 @@ impl RuleState {
         if rate == Rate::UNLIMITED {
             return true;
         }
+        let cpu = self.cpus.get(cx);
         let now = knet::time::now_ns();
-        let take = |tokens: &mut Local| self.bucket.0.take(tokens, rate, now);
+        if now < cpu.exceeded_until.load(Ordering::Relaxed) {
+            return false;
+        }
 
-        self.cpus.get(cx).tokens.try_with(take).unwrap_or(false)
+        let take = |tokens: &mut Local| self.bucket.0.take(tokens, rate, now);
+        let admitted = cpu.tokens.try_with(take).unwrap_or(false);
+        if !admitted {
+            let until = now.saturating_add(EXCEEDED_NS);
+
+            cpu.exceeded_until.store(until, Ordering::Relaxed);
+        }
+        admitted
     }
 }
 

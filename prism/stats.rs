@@ -54,7 +54,7 @@ counters! {
     Delivered = c"delivered",
     /// Consumed, dropped or queued by the device that was to deliver it.
     Consumed = c"consumed",
-    /// Dropped for want of memory while it was decapsulated.
+    /// Dropped while it was decapsulated, as the driver would have: for want of memory.
     Dropped = c"dropped",
     /// Flow found, but no rule names it.
     Unmatched = c"unmatched",
@@ -100,7 +100,7 @@ counters! {
     KernelLoop = c"kernel_loop",
     /// Left to the driver at decapsulation: ECN fields that it logs or drops (RFC 6040).
     KernelEcn = c"kernel_ecn",
-    /// Left to the driver at decapsulation: it learns a new address, or a moved one.
+    /// Decapsulated by the driver, which learns a new address or a moved one, then received at once.
     KernelLearn = c"kernel_learn",
     /// Decapsulated by the driver to keep a learnt address from ageing, then received at once.
     KernelRefresh = c"kernel_refresh",

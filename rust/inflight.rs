@@ -3,6 +3,7 @@
 //! The packet that this CPU runs to completion.
 
 use core::sync::atomic::{
+    AtomicBool,
     AtomicPtr,
     Ordering, //
 };
@@ -23,11 +24,19 @@ use crate::{
 /// interface it came from is not set.
 pub struct InFlight(PerCpu<Cell>);
 
-struct Cell(AtomicPtr<bindings::sk_buff>);
+struct Cell {
+    /// Null if nothing is in flight, dangling if what is in flight has been delivered.
+    skb: AtomicPtr<bindings::sk_buff>,
+    /// A packet is decapsulated once: the stack has no room for tunnels in tunnels.
+    is_decapsulated: AtomicBool,
+}
 
 impl Default for Cell {
     fn default() -> Self {
-        Self(AtomicPtr::new(core::ptr::null_mut()))
+        Self {
+            skb: AtomicPtr::new(core::ptr::null_mut()),
+            is_decapsulated: AtomicBool::new(false),
+        }
     }
 }
 
@@ -42,7 +51,7 @@ impl InFlight {
     /// Whether a packet is in flight on this CPU.
     #[inline]
     pub fn is_busy(&self, cx: &RxContext<'_>) -> bool {
-        !self.cell(cx).load(Ordering::Relaxed).is_null()
+        !self.cell(cx).skb.load(Ordering::Relaxed).is_null()
     }
 
     /// Runs `f` with the packet at `skb` in flight. The depth is one: where a packet is in flight
@@ -56,10 +65,11 @@ impl InFlight {
     ) -> R {
         let cell = self.cell(cx);
 
-        cell.store(skb, Ordering::Relaxed);
+        cell.is_decapsulated.store(false, Ordering::Relaxed);
+        cell.skb.store(skb, Ordering::Relaxed);
         let result = f();
 
-        cell.store(core::ptr::null_mut(), Ordering::Relaxed);
+        cell.skb.store(core::ptr::null_mut(), Ordering::Relaxed);
         result
     }
 
@@ -70,7 +80,7 @@ impl InFlight {
     /// `skb` points at a packet that the caller may look at.
     #[inline]
     pub(crate) unsafe fn holds(&self, cx: &RxContext<'_>, skb: *const bindings::sk_buff) -> bool {
-        let held: *const bindings::sk_buff = self.cell(cx).load(Ordering::Relaxed);
+        let held: *const bindings::sk_buff = self.cell(cx).skb.load(Ordering::Relaxed);
 
         // SAFETY: By the safety requirements of this function.
         core::ptr::eq(held, skb) && unsafe { bindings::knet_skb_iif(skb) } != 0
@@ -81,11 +91,24 @@ impl InFlight {
     #[inline]
     pub(crate) fn finish(&self, cx: &RxContext<'_>) {
         self.cell(cx)
+            .skb
             .store(core::ptr::dangling_mut(), Ordering::Relaxed);
     }
 
+    /// Notes that the packet in flight is taken out of its tunnel.
     #[inline]
-    fn cell<'a>(&'a self, cx: &RxContext<'a>) -> &'a AtomicPtr<bindings::sk_buff> {
-        &self.0.get(cx).0
+    pub(crate) fn decapsulated(&self, cx: &RxContext<'_>) {
+        self.cell(cx).is_decapsulated.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the packet in flight has not been taken out of a tunnel.
+    #[inline]
+    pub(crate) fn may_decapsulate(&self, cx: &RxContext<'_>) -> bool {
+        !self.cell(cx).is_decapsulated.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn cell<'a>(&'a self, cx: &RxContext<'a>) -> &'a Cell {
+        self.0.get(cx)
     }
 }

@@ -66,7 +66,7 @@ impl DeviceId {
     }
 }
 
-impl<'a> NetDevice<'a> {
+impl NetDevice<'_> {
     /// # Safety
     ///
     /// `dev` is valid for the lifetime that the caller chooses.
@@ -106,9 +106,9 @@ impl<'a> NetDevice<'a> {
     }
 
     /// The device's name, while it cannot be renamed: under RTNL.
-    pub fn name(&self, _rtnl: &Rtnl) -> &'a CStr {
-        // SAFETY: The device is valid for `'a`, its name is a C string inside it, and RTNL keeps it
-        // from being renamed.
+    pub fn name<'b>(&'b self, _rtnl: &'b Rtnl) -> &'b CStr {
+        // SAFETY: The device is valid, its name is a C string inside it, and RTNL keeps it from
+        // being renamed.
         unsafe { CStr::from_char_ptr(bindings::knet_dev_name(self.as_ptr())) }
     }
 

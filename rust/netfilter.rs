@@ -8,7 +8,10 @@
 //!
 //! C header: [`include/linux/netfilter.h`](srctree/include/linux/netfilter.h)
 
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
 
 use kernel::{
     ffi::{
@@ -83,8 +86,13 @@ impl<T: TransmitPacket> Place for Egress<T> {
 
     #[inline]
     unsafe fn call(skb: *mut bindings::sk_buff, state: *const bindings::nf_hook_state) -> Verdict {
-        // SAFETY: The egress hook runs with BH off under RCU and may take the packet; the device it
-        // is called for is in `state` and stays for the call.
+        // A packet socket may send with BH on, and then nothing is in flight here.
+        // SAFETY: May be called in any context.
+        if !unsafe { bindings::knet_bh_is_off() } {
+            return Verdict::passed();
+        }
+        // SAFETY: BH is off, under RCU, and the egress hook may take the packet; the device it is
+        // called for is in `state` and stays for the call.
         unsafe { T::transmit(EgressPacket::new(Skb::from_hook(skb), (*state).out)) }
     }
 }
@@ -103,9 +111,10 @@ pub struct DeviceHooks<P: Place> {
 ///
 /// # Invariants
 ///
-/// `ops` is registered for the device and the namespace that it was made with, both of which exist.
+/// `ops` comes from [`KBox::into_raw`] and is registered for the device and the namespace that it was
+/// made with, both of which exist.
 struct Hook {
-    ops: KBox<Opaque<bindings::nf_hook_ops>>,
+    ops: NonNull<bindings::nf_hook_ops>,
     net: *mut bindings::net,
     device: DeviceId,
 }
@@ -141,7 +150,8 @@ impl<P: Place> DeviceHooks<P> {
         Ok(())
     }
 
-    /// Unhooks `device`. The hook may still run on another CPU for a moment.
+    /// Unhooks `device`. The hook may still run on another CPU for a moment. Netfilter drops what
+    /// its namespace has queued to user space at that time (NFQUEUE), as for every hook that goes.
     ///
     /// Context: process; sleeps.
     pub fn remove(&self, device: NetDevice<'_>, _rtnl: &Rtnl) {
@@ -178,7 +188,8 @@ impl Hook {
         crate::to_result(unsafe { bindings::nf_register_net_hook(net, ops.get()) })?;
         // INVARIANT: Just registered.
         Ok(Self {
-            ops,
+            // SAFETY: A box is not null.
+            ops: unsafe { NonNull::new_unchecked(Opaque::cast_into(KBox::into_raw(ops))) },
             net,
             device: device.id(),
         })
@@ -187,8 +198,12 @@ impl Hook {
 
 impl Drop for Hook {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants it is registered, and its namespace exists.
-        unsafe { bindings::nf_unregister_net_hook(self.net, self.ops.get()) };
+        // SAFETY: By the type invariants it is registered, its namespace exists, and its memory is
+        // that of a box, which is freed once those who list hooks have passed.
+        unsafe {
+            bindings::nf_unregister_net_hook(self.net, self.ops.as_ptr());
+            bindings::knet_free_hook(self.ops.as_ptr());
+        };
     }
 }
 

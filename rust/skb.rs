@@ -251,10 +251,13 @@ impl<'a> Frame<'a> {
         let Self { skb, entry, .. } = self;
         let cx = skb.cx;
 
-        if entry == Entry::Ingress {
-            // SAFETY: By the invariants of `Skb` the packet is ours to change. All ingress hooks
-            // have run for it: ours is the last.
-            unsafe { bindings::knet_skip_ingress(skb.as_ptr()) };
+        // SAFETY: By the invariants of `Skb` the packet is ours to change, and from here on the hook
+        // does not give it back. At the ingress hook all others have run for it: ours is the last.
+        unsafe {
+            match entry {
+                Entry::Gro => bindings::knet_pull_headers(skb.as_ptr()),
+                Entry::Ingress => bindings::knet_skip_ingress(skb.as_ptr()),
+            }
         }
         inflight.run(&cx, skb.as_ptr(), || skb.receive());
         Verdict::taken()

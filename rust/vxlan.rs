@@ -176,7 +176,7 @@ pub enum Leave {
 pub enum Decapsulation {
     /// The VXLAN device has received the frame.
     Received,
-    /// There was no memory for it, and it was dropped as the driver would.
+    /// It was dropped as the driver would have, for want of memory.
     Dropped,
 }
 
@@ -263,10 +263,10 @@ impl<'a> TunnelPacket<'a> {
         &self.skb.cx
     }
 
-    /// Whether this is the packet in flight on this CPU.
+    /// Whether this is the packet in flight on this CPU, and not decapsulated before.
     #[inline]
     pub fn is_in(&self, inflight: &InFlight) -> bool {
-        self.skb.is_in(inflight)
+        self.skb.is_in(inflight) && inflight.may_decapsulate(&self.skb.cx)
     }
 
     /// Leaves the datagram to the driver.
@@ -288,6 +288,7 @@ impl<'a> TunnelPacket<'a> {
     #[inline]
     pub fn decapsulate(
         mut self,
+        inflight: &InFlight,
         refreshed: &Refreshed,
     ) -> Result<(Handled, Decapsulation), (Self, Leave)> {
         let device = match self.examine(refreshed) {
@@ -295,18 +296,18 @@ impl<'a> TunnelPacket<'a> {
             Err(leave) => return Err((self, leave)),
         };
         // SAFETY: The packet is ours; what the call relies on was found by `examine`.
-        if unsafe { bindings::knet_vxlan_decapsulate(&device, self.skb.as_ptr()) } != 0 {
-            // SAFETY: The packet is ours to drop.
-            unsafe { bindings::knet_skb_drop(self.skb.as_ptr()) };
+        if !unsafe { bindings::knet_vxlan_decapsulate(&device, self.skb.as_ptr()) } {
             return Ok((Handled(0), Decapsulation::Dropped));
         }
+        inflight.decapsulated(&self.skb.cx);
         self.skb.receive();
         Ok((Handled(0), Decapsulation::Received))
     }
 
-    /// Has the driver decapsulate the packet, so that it refreshes what it has learnt, and receives
-    /// what it then would queue at once, in order with the packets before and behind.
-    pub fn refresh(self) -> Handled {
+    /// Has the driver decapsulate the packet, so that it learns from it, and receives what it then
+    /// would queue at once, in order with the packets before and behind.
+    pub fn learn(self, inflight: &InFlight) -> Handled {
+        inflight.decapsulated(&self.skb.cx);
         // SAFETY: The driver is called as by the socket. The packet is looked at again only if it is
         // found on this CPU's backlog, and then it is ours.
         if unsafe { bindings::knet_vxlan_original(driver(), self.sock, self.skb.as_ptr()) } {
@@ -410,6 +411,7 @@ impl<'a> TunnelPacket<'a> {
 pub struct Refreshed(PerCpu<Recent>);
 
 const PLACES: usize = 64;
+const PLACES_SHIFT: u32 = u64::BITS - PLACES.ilog2();
 
 struct Recent([AtomicU64; PLACES]);
 
@@ -437,7 +439,8 @@ impl Refreshed {
         // SAFETY: May be called in any context.
         let second = unsafe { bindings::knet_seconds() };
         let mark = (mixed & !u64::from(u32::MAX)) | u64::from(second);
-        let Some(place) = self.0.get(cx).0.get((mixed as usize) % PLACES) else {
+        // The upper bits depend on all bits of the key.
+        let Some(place) = self.0.get(cx).0.get((mixed >> PLACES_SHIFT) as usize) else {
             return false;
         };
 

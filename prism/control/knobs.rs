@@ -2,10 +2,7 @@
 
 //! Knobs and counters: files in `/sys/kernel/prism`.
 
-use core::{
-    fmt::Write,
-    sync::atomic::Ordering, //
-};
+use core::fmt::Write;
 
 use kernel::{
     prelude::*,
@@ -68,14 +65,21 @@ impl Knobs {
 
     fn set_priority_high(field: &Field<'_>, value: &[u8]) -> Result {
         let text = trim(field.text(value)?);
+        if text == "off" {
+            PRIORITY_HIGH.set(None);
+            return Ok(());
+        }
         // `parse` alone would take a sign.
         let priority = text
             .parse()
             .ok()
             .filter(|_| text.starts_with(|first: char| first.is_ascii_digit()))
-            .ok_or_else(|| field.refuse(value, "expected a number from 0 to 4294967295", EINVAL))?;
+            .ok_or_else(|| {
+                let expected = "expected off or a number from 0 to 4294967295";
+                field.refuse(value, expected, EINVAL)
+            })?;
 
-        PRIORITY_HIGH.store(priority, Ordering::Relaxed);
+        PRIORITY_HIGH.set(Some(priority));
         Ok(())
     }
 }
@@ -101,7 +105,10 @@ impl Files for Knobs {
         match knob {
             Knob::Mode => writeln!(page, "{}", self.switch.mode().name()),
             Knob::Devices => self.shared.devices.show(page),
-            Knob::PriorityHigh => writeln!(page, "{}", PRIORITY_HIGH.load(Ordering::Relaxed)),
+            Knob::PriorityHigh => match PRIORITY_HIGH.get() {
+                Some(priority) => writeln!(page, "{priority}"),
+                None => writeln!(page, "off"),
+            },
         }?;
         Ok(())
     }

@@ -12,6 +12,7 @@
 #include <linux/inetdevice.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
 #include <linux/percpu.h>
 #include <linux/random.h>
 #include <linux/rcupdate.h>
@@ -47,7 +48,12 @@ bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame)
 {
 	unsigned int offset = skb_gro_offset(skb);
 	bool first = offset == 0 && skb->protocol == htons(type);
-	bool tagged = offset == VLAN_HLEN && skb->protocol == htons(ETH_P_8021Q);
+	/*
+	 * A kernel without XFRM_OFFLOAD writes to the packet after a handler
+	 * inside the VLAN's has taken it: skb_gro_flush_final().
+	 */
+	bool tagged = IS_ENABLED(CONFIG_XFRM_OFFLOAD) && offset == VLAN_HLEN &&
+		      skb->protocol == htons(ETH_P_8021Q);
 
 	if ((!first && !tagged) || NAPI_GRO_CB(skb)->encap_mark ||
 	    !addressed_to_dev(skb) || netdev_uses_dsa(skb->dev))
@@ -73,14 +79,16 @@ bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame)
 /*
  * The same at the netfilter ingress hook, where taps, tc and XDP have seen the
  * frame. Frames that would meet a generic XDP program or RPS a second time are
- * not described, nor are those that already skip this stage.
+ * not described, nor are those on a device above another, which packet sockets
+ * on the lower one are still to see, nor any where these cannot be skipped.
  */
 bool knet_ingress_frame(struct sk_buff *skb, struct knet_frame *frame)
 {
 	const struct net_device *dev = skb->dev;
 
-	if (!addressed_to_dev(skb) || rcu_access_pointer(dev->xdp_prog) ||
-	    skb_shared(skb))
+	if (!IS_ENABLED(CONFIG_NET_CLS_ACT) || !addressed_to_dev(skb) ||
+	    rcu_access_pointer(dev->xdp_prog) || skb_shared(skb) ||
+	    knet_dev_kind(dev) == KNET_DEV_UPPER)
 		return false;
 #ifdef CONFIG_RPS
 	if (static_branch_unlikely(&rps_needed))
@@ -95,12 +103,30 @@ bool knet_ingress_frame(struct sk_buff *skb, struct knet_frame *frame)
 	return true;
 }
 
-/* Makes the receive path go on after its ingress hooks, which have run. */
+/*
+ * Makes the receive path go on after its ingress hooks, which have run, and does
+ * what it would do between the two.
+ */
 void knet_skip_ingress(struct sk_buff *skb)
 {
+	skb_reset_redirect(skb);
 #ifdef CONFIG_NET_CLS_ACT
 	skb->tc_skip_classify = 1;
 #endif
+}
+
+/*
+ * Makes the headers linear, as GRO does before it lets a packet go, for tc
+ * programs that look only there. Not before the packet is taken from GRO, which
+ * may hold on to its first fragment.
+ */
+void knet_pull_headers(struct sk_buff *skb)
+{
+	unsigned int len = min_t(unsigned int, skb->len, KNET_HEAD_MAX);
+
+	/* What cannot be pulled is pulled, or dropped, by who needs it. */
+	if (unlikely(skb_headlen(skb) < len && skb_headlen(skb) < KNET_HEAD_MIN))
+		pskb_may_pull(skb, len);
 }
 
 u16 knet_skb_protocol(const struct sk_buff *skb)
@@ -111,11 +137,6 @@ u16 knet_skb_protocol(const struct sk_buff *skb)
 int knet_skb_copy_bits(const struct sk_buff *skb, u32 offset, u8 *to, u32 len)
 {
 	return skb_copy_bits(skb, offset, to, len);
-}
-
-void knet_skb_drop(struct sk_buff *skb)
-{
-	kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
 }
 
 void knet_skb_set_priority(struct sk_buff *skb, u32 priority)
@@ -169,6 +190,12 @@ u64 knet_random_u64(void)
 	return get_random_u64();
 }
 
+/* In softirq, or with BH off by a lock or a task. */
+bool knet_bh_is_off(void)
+{
+	return softirq_count();
+}
+
 void knet_local_bh_disable(void)
 {
 	local_bh_disable();
@@ -177,6 +204,12 @@ void knet_local_bh_disable(void)
 void knet_local_bh_enable(void)
 {
 	local_bh_enable();
+}
+
+/* Who lists hooks reads them under RCU, hence only later. */
+void knet_free_hook(struct nf_hook_ops *ops)
+{
+	kfree_rcu(ops, rcu);
 }
 
 enum knet_dev_kind knet_dev_kind(const struct net_device *dev)
@@ -238,9 +271,11 @@ void knet_for_each_netdev(void (*fn)(struct net_device *dev, void *data),
 	struct net *net;
 
 	ASSERT_RTNL();
+	down_read(&net_rwsem);
 	for_each_net(net)
 		for_each_netdev(net, dev)
 			fn(dev, data);
+	up_read(&net_rwsem);
 }
 
 bool knet_init_net_has_dev(const char *name)

@@ -11,11 +11,15 @@
 
 struct net;
 struct net_device;
+struct nf_hook_ops;
 struct sk_buff;
 struct sock;
 
 /* Largest span of headers that is ever copied out of a packet, in bytes. */
 #define KNET_HEAD_MAX	144
+
+/* Headers up to TCP's, untunnelled: what the linear part has at least. */
+#define KNET_HEAD_MIN	60
 
 /* A received frame as the first stage sees it: nothing has been changed. */
 struct knet_frame {
@@ -53,10 +57,10 @@ struct knet_vxlan {
 /* knet.c: GRO stage and the packet itself */
 bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame);
 bool knet_ingress_frame(struct sk_buff *skb, struct knet_frame *frame);
+void knet_pull_headers(struct sk_buff *skb);
 void knet_skip_ingress(struct sk_buff *skb);
 u16 knet_skb_protocol(const struct sk_buff *skb);
 int knet_skb_copy_bits(const struct sk_buff *skb, u32 offset, u8 *to, u32 len);
-void knet_skb_drop(struct sk_buff *skb);
 void knet_skb_set_priority(struct sk_buff *skb, u32 priority);
 u32 knet_skb_iif(const struct sk_buff *skb);
 
@@ -69,8 +73,12 @@ unsigned int knet_nr_cpu_ids(void);
 u64 knet_ktime_ns(void);
 u32 knet_seconds(void);
 u64 knet_random_u64(void);
+bool knet_bh_is_off(void);
 void knet_local_bh_disable(void);
 void knet_local_bh_enable(void);
+
+/* netfilter */
+void knet_free_hook(struct nf_hook_ops *ops);
 
 /* devices */
 enum knet_dev_kind knet_dev_kind(const struct net_device *dev);
@@ -125,7 +133,7 @@ bool knet_vxlan_fdb_current(const struct knet_vxlan *vx, const struct sock *sk,
 			    const struct sk_buff *skb, const u8 *source,
 			    u32 vni);
 bool knet_is_dev_addr(const struct net_device *dev, const u8 *addr);
-int knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb);
+bool knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb);
 bool knet_vxlan_original(knet_encap_rcv_t rcv, struct sock *sk,
 			 struct sk_buff *skb);
 

@@ -26,6 +26,8 @@ unsigned int knet_vxlan_socks(struct net_device *dev, struct sock *socks[2])
 	unsigned int n = 0;
 
 	ASSERT_RTNL();
+	if (!netif_is_vxlan(dev))
+		return 0;
 	vs = rtnl_dereference(vxlan->vn4_sock);
 	if (vs && vs->sk)
 		socks[n++] = vs->sk;
@@ -55,7 +57,8 @@ knet_encap_rcv_t knet_sock_encap_rcv(const struct sock *sk)
 
 void knet_sock_set_encap_rcv(struct sock *sk, knet_encap_rcv_t rcv)
 {
-	WRITE_ONCE(udp_sk(sk)->encap_rcv, rcv);
+	/* Who sees the handler sees what it was set up with before. */
+	smp_store_release(&udp_sk(sk)->encap_rcv, rcv);
 }
 
 /*
@@ -163,40 +166,50 @@ bool knet_is_dev_addr(const struct net_device *dev, const u8 *addr)
 	return ether_addr_equal_unaligned(dev->dev_addr, addr);
 }
 
+static bool drop_malformed(const struct knet_vxlan *vx, struct sk_buff *skb,
+			   enum skb_drop_reason reason)
+{
+	DEV_STATS_INC(vx->dev, rx_errors);
+	kfree_skb_reason(skb, reason);
+	return false;
+}
+
 /*
  * Removes the outer headers, as vxlan_rcv() does once it has decided to keep
  * the packet, and counts it on the VXLAN device. The inner headers up to the
- * network header are linear and were found good. Returns -ENOMEM with the
- * packet still to be freed, -EINVAL likewise for what the inner ECN field
- * forbids.
+ * network header are linear and were found good. Returns whether the packet is
+ * still there.
  */
-int knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb)
+bool knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb)
 {
 	bool v6 = skb->protocol == htons(ETH_P_IPV6);
 	int outer = skb_network_header(skb) - skb->head;
 	void *oiph;
-	int err;
 
 	if (__iptunnel_pull_header(skb, VXLAN_HLEN, htons(ETH_P_TEB), false,
-				   vx->cross_net))
-		return -ENOMEM;
-
+				   vx->cross_net)) {
+		kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
+		return false;
+	}
 	skb_reset_mac_header(skb);
 	skb->protocol = eth_type_trans(skb, vx->dev);
 	skb_postpull_rcsum(skb, eth_hdr(skb), ETH_HLEN);
 	skb_reset_network_header(skb);
-	if (!pskb_inet_may_pull(skb))
-		return -EINVAL;
+	if (!pskb_inet_may_pull(skb)) {
+		DEV_STATS_INC(vx->dev, rx_length_errors);
+		return drop_malformed(vx, skb, SKB_DROP_REASON_PKT_TOO_SMALL);
+	}
 
 	oiph = skb->head + outer;
-	err = v6 ? IP6_ECN_decapsulate(oiph, skb) :
-		   IP_ECN_decapsulate(oiph, skb);
-	if (err > 1)
-		return -EINVAL;
+	if ((v6 ? IP6_ECN_decapsulate(oiph, skb) :
+		  IP_ECN_decapsulate(oiph, skb)) > 1) {
+		DEV_STATS_INC(vx->dev, rx_frame_errors);
+		return drop_malformed(vx, skb, SKB_DROP_REASON_IP_TUNNEL_ECN);
+	}
 
 	dev_dstats_rx_add(vx->dev, skb->len);
 	skb_unset_transport_header(skb);
-	return 0;
+	return true;
 }
 
 /*
