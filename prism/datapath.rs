@@ -143,7 +143,7 @@ impl ReceiveFrame for Path {
     }
 
     #[inline]
-    fn receive(frame: Frame<'_>) -> Verdict {
+    fn receive(frame: Frame<'_>) -> Verdict<'_> {
         let cx = *frame.context();
 
         match current(&cx) {
@@ -155,7 +155,7 @@ impl ReceiveFrame for Path {
 
 impl ReceiveTunnel for Path {
     #[inline]
-    fn receive(packet: TunnelPacket<'_>) -> Handled {
+    fn receive(packet: TunnelPacket<'_>) -> Handled<'_> {
         let cx = *packet.context();
 
         match current(&cx) {
@@ -167,7 +167,7 @@ impl ReceiveTunnel for Path {
 
 impl TransmitPacket for Path {
     #[inline]
-    fn transmit(packet: EgressPacket<'_>) -> Verdict {
+    fn transmit(packet: EgressPacket<'_>) -> Verdict<'_> {
         let cx = *packet.context();
 
         match current(&cx) {
@@ -180,7 +180,7 @@ impl TransmitPacket for Path {
 impl Shared {
     /// The first stage.
     #[inline]
-    fn receive(&self, cx: &RxContext<'_>, mut frame: Frame<'_>) -> Verdict {
+    fn receive<'a>(&self, cx: &RxContext<'_>, mut frame: Frame<'a>) -> Verdict<'a> {
         let Some(rules) = self.rules.read(cx) else {
             return frame.pass();
         };
@@ -266,7 +266,7 @@ impl Shared {
 
     /// The VXLAN socket.
     #[inline]
-    fn decapsulate(&self, cx: &RxContext<'_>, packet: TunnelPacket<'_>) -> Handled {
+    fn decapsulate<'a>(&self, cx: &RxContext<'_>, packet: TunnelPacket<'a>) -> Handled<'a> {
         match packet.decapsulate(&self.inflight, &self.refreshed) {
             Ok((handled, Decapsulation::Received)) => {
                 self.stats.count(cx, Counter::Decapsulated);
@@ -289,7 +289,7 @@ impl Shared {
 
     /// The host's end of a pair of devices.
     #[inline]
-    fn deliver(&self, cx: &RxContext<'_>, packet: EgressPacket<'_>) -> Verdict {
+    fn deliver<'a>(&self, cx: &RxContext<'_>, packet: EgressPacket<'a>) -> Verdict<'a> {
         match packet.deliver(&self.inflight) {
             Ok((verdict, Delivery::Received)) => {
                 self.stats.count(cx, Counter::Delivered);

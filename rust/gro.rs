@@ -44,7 +44,7 @@ pub trait ReceiveFrame: 'static {
     fn is_idle(cx: &RxContext<'_>) -> bool;
 
     /// Called for each IPv4 and IPv6 frame that a NIC hands to GRO, in the receive path.
-    fn receive(frame: Frame<'_>) -> Verdict;
+    fn receive(frame: Frame<'_>) -> Verdict<'_>;
 }
 
 /// The kernel's own handlers, while ours are registered.

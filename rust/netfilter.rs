@@ -54,7 +54,10 @@ pub trait Place: 'static {
     ///
     /// `skb` and `state` are those of a netfilter hook at this place.
     #[doc(hidden)]
-    unsafe fn call(skb: *mut bindings::sk_buff, state: *const bindings::nf_hook_state) -> Verdict;
+    unsafe fn call<'a>(
+        skb: *mut bindings::sk_buff,
+        state: *const bindings::nf_hook_state,
+    ) -> Verdict<'a>;
 }
 
 /// The ingress hook, with `T` doing what it does at GRO.
@@ -64,7 +67,10 @@ impl<T: ReceiveFrame> Place for Ingress<T> {
     const HOOK: u32 = bindings::nf_dev_hooks_NF_NETDEV_INGRESS;
 
     #[inline]
-    unsafe fn call(skb: *mut bindings::sk_buff, _state: *const bindings::nf_hook_state) -> Verdict {
+    unsafe fn call<'a>(
+        skb: *mut bindings::sk_buff,
+        _state: *const bindings::nf_hook_state,
+    ) -> Verdict<'a> {
         // SAFETY: The ingress hook runs in the receive path and may take the packet.
         let packet = unsafe { Skb::from_hook(skb) };
 
@@ -85,7 +91,10 @@ impl<T: TransmitPacket> Place for Egress<T> {
     const HOOK: u32 = bindings::nf_dev_hooks_NF_NETDEV_EGRESS;
 
     #[inline]
-    unsafe fn call(skb: *mut bindings::sk_buff, state: *const bindings::nf_hook_state) -> Verdict {
+    unsafe fn call<'a>(
+        skb: *mut bindings::sk_buff,
+        state: *const bindings::nf_hook_state,
+    ) -> Verdict<'a> {
         // A packet socket may send with BH on, and then nothing is in flight here.
         // SAFETY: May be called in any context.
         if !unsafe { bindings::knet_bh_is_off() } {

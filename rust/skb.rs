@@ -5,6 +5,7 @@
 //! C header: [`include/linux/skbuff.h`](srctree/include/linux/skbuff.h)
 
 use core::{
+    marker::PhantomData,
     ptr::NonNull,
     slice, //
 };
@@ -24,9 +25,13 @@ pub(crate) const ETHERTYPE_IPV4: u16 = 0x0800;
 /// The ethertype of IPv6.
 pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
 
-/// What a hook decided about its packet. Only the packet's own methods make one.
+/// What a hook decided about its packet. Only the packet's own methods make one, and the lifetime,
+/// which is the packet's and no other, keeps it from being given for another packet.
 #[must_use]
-pub struct Verdict(Fate);
+pub struct Verdict<'a>(Fate, Brand<'a>);
+
+/// Makes a type invariant in a lifetime.
+pub(crate) type Brand<'a> = PhantomData<fn(&'a ()) -> &'a ()>;
 
 enum Fate {
     /// The kernel goes on with the packet.
@@ -35,15 +40,15 @@ enum Fate {
     Taken,
 }
 
-impl Verdict {
+impl Verdict<'_> {
     #[inline]
     pub(crate) fn passed() -> Self {
-        Self(Fate::Passed)
+        Self(Fate::Passed, PhantomData)
     }
 
     #[inline]
     pub(crate) fn taken() -> Self {
-        Self(Fate::Taken)
+        Self(Fate::Taken, PhantomData)
     }
 
     #[inline]
@@ -240,14 +245,14 @@ impl<'a> Frame<'a> {
 
     /// Leaves the frame to the kernel.
     #[inline]
-    pub fn pass(self) -> Verdict {
+    pub fn pass(self) -> Verdict<'a> {
         Verdict::passed()
     }
 
     /// Runs the packet to completion: out of its batch, through the kernel's own receive path, with
     /// the packet in flight in `inflight`.
     #[inline]
-    pub fn run_to_completion(self, inflight: &InFlight) -> Verdict {
+    pub fn run_to_completion(self, inflight: &InFlight) -> Verdict<'a> {
         let Self { skb, entry, .. } = self;
         let cx = skb.cx;
 

@@ -21,7 +21,7 @@ use crate::{
 /// What is done with packets that are sent on one end of a pair.
 pub trait TransmitPacket: 'static {
     /// Called for each packet after all other egress hooks, with BH off.
-    fn transmit(packet: EgressPacket<'_>) -> Verdict;
+    fn transmit(packet: EgressPacket<'_>) -> Verdict<'_>;
 }
 
 /// Why a packet must take the kernel's way to the peer.
@@ -83,7 +83,7 @@ impl<'a> EgressPacket<'a> {
 
     /// Leaves the packet to the kernel.
     #[inline]
-    pub fn pass(self) -> Verdict {
+    pub fn pass(self) -> Verdict<'a> {
         Verdict::passed()
     }
 
@@ -93,7 +93,7 @@ impl<'a> EgressPacket<'a> {
     ///
     /// The packet, unchanged, and why it is the kernel's to deliver.
     #[inline]
-    pub fn deliver(self, inflight: &InFlight) -> Result<(Verdict, Delivery), (Self, Leave)> {
+    pub fn deliver(self, inflight: &InFlight) -> Result<(Verdict<'a>, Delivery), (Self, Leave)> {
         let mut peer = core::ptr::null_mut();
         // SAFETY: The packet is the hook's and the device stays for the call, by the safety
         // requirements of `new`; BH is off.

@@ -12,6 +12,7 @@
 //! C header: [`include/net/vxlan.h`](srctree/include/net/vxlan.h)
 
 use core::{
+    marker::PhantomData,
     ptr,
     sync::atomic::{
         AtomicPtr,
@@ -35,6 +36,7 @@ use crate::{
     },
     percpu::PerCpu,
     skb::{
+        Brand,
         Skb,
         ETHERTYPE_IPV4,
         ETHERTYPE_IPV6, //
@@ -44,12 +46,13 @@ use crate::{
 /// What is done with datagrams that a VXLAN socket receives.
 pub trait ReceiveTunnel: 'static {
     /// Called for each datagram, in the receive path.
-    fn receive(packet: TunnelPacket<'_>) -> Handled;
+    fn receive(packet: TunnelPacket<'_>) -> Handled<'_>;
 }
 
-/// What a handler did with its packet. Only the packet's own methods make one.
+/// What a handler did with its packet. Only the packet's own methods make one, and it is good for
+/// that packet alone.
 #[must_use]
-pub struct Handled(c_int);
+pub struct Handled<'a>(c_int, Brand<'a>);
 
 /// The driver's own `encap_rcv`: one function for all sockets. The vxlan module stays loaded as long
 /// as this one, which uses its symbols.
@@ -271,12 +274,12 @@ impl<'a> TunnelPacket<'a> {
 
     /// Leaves the datagram to the driver.
     #[inline]
-    pub fn pass(self) -> Handled {
+    pub fn pass(self) -> Handled<'a> {
         match driver() {
             // SAFETY: The arguments are those that the driver's handler would have been called with.
-            Some(driver) => Handled(unsafe { driver(self.sock, self.skb.as_ptr()) }),
+            Some(driver) => Handled(unsafe { driver(self.sock, self.skb.as_ptr()) }, PhantomData),
             // A positive result hands the datagram to the socket itself.
-            None => Handled(1),
+            None => Handled(1, PhantomData),
         }
     }
 
@@ -290,30 +293,30 @@ impl<'a> TunnelPacket<'a> {
         mut self,
         inflight: &InFlight,
         refreshed: &Refreshed,
-    ) -> Result<(Handled, Decapsulation), (Self, Leave)> {
+    ) -> Result<(Handled<'a>, Decapsulation), (Self, Leave)> {
         let device = match self.examine(refreshed) {
             Ok(device) => device,
             Err(leave) => return Err((self, leave)),
         };
         // SAFETY: The packet is ours; what the call relies on was found by `examine`.
         if !unsafe { bindings::knet_vxlan_decapsulate(&device, self.skb.as_ptr()) } {
-            return Ok((Handled(0), Decapsulation::Dropped));
+            return Ok((Handled(0, PhantomData), Decapsulation::Dropped));
         }
         inflight.decapsulated(&self.skb.cx);
         self.skb.receive();
-        Ok((Handled(0), Decapsulation::Received))
+        Ok((Handled(0, PhantomData), Decapsulation::Received))
     }
 
     /// Has the driver decapsulate the packet, so that it learns from it, and receives what it then
     /// would queue at once, in order with the packets before and behind.
-    pub fn learn(self, inflight: &InFlight) -> Handled {
+    pub fn learn(self, inflight: &InFlight) -> Handled<'a> {
         inflight.decapsulated(&self.skb.cx);
         // SAFETY: The driver is called as by the socket. The packet is looked at again only if it is
         // found on this CPU's backlog, and then it is ours.
         if unsafe { bindings::knet_vxlan_original(driver(), self.sock, self.skb.as_ptr()) } {
             self.skb.receive();
         }
-        Handled(0)
+        Handled(0, PhantomData)
     }
 
     /// Finds the device and looks for anything that only the driver does. Changes nothing but where
