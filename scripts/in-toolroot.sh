@@ -51,7 +51,8 @@ done
 # What is the same inside as outside.
 IFS=: read -r -a binds <<<"${PRISM_BIND-}"
 git_dir=$(git -C "$PRISM_SRC" rev-parse --path-format=absolute --git-common-dir 2>/dev/null || :)
-for path in "$PRISM_SRC" "$PRISM_CACHE" "$git_dir" "$PWD" "${KDIR-}" "${binds[@]}"; do
+for path in "$PRISM_SRC" "$PRISM_CACHE" "$git_dir" "$PWD" "${KDIR-}" \
+	"${KDIR:+$(readlink -f "$KDIR/source")}" "${binds[@]}"; do
 	case $path in
 	'' | / | /tmp | /tmp/*) ;;
 	*) [ ! -d "$path" ] || args+=(--bind "$path" "$path") ;;
