@@ -50,8 +50,8 @@ pub enum Error {
     TooManyShapes,
     /// The memory is not what the [`Plan`] asked for.
     Memory,
-    /// Each key tried made a run of slots longer than [`PROBES_MAX`]: improbable, and another seed
-    /// will do.
+    /// With each key tried, an entry was [`PROBES_MAX`] slots from its home: improbable, and another
+    /// seed will do.
     Seed,
 }
 
@@ -110,7 +110,7 @@ impl Plan {
         self.entries.min(SHAPES_MAX)
     }
 
-    /// The number of [`Slot`]s. Those behind the home slots end the last run.
+    /// The number of [`Slot`]s. Those behind the home slots are for what the last homes cannot take.
     pub fn slots(&self) -> usize {
         self.homes().saturating_add(PROBES_MAX)
     }
@@ -240,7 +240,7 @@ impl Builder<'_> {
         Err(Error::Seed)
     }
 
-    /// Puts the entries into the slots, with the first key that makes no long run.
+    /// Puts the entries into the slots, with the first key that keeps each near its home.
     fn distribute(&mut self) -> Result<Key, Error> {
         for _ in 0..TRIES {
             let key = self.new_key();
@@ -248,16 +248,15 @@ impl Builder<'_> {
                 group.set_salt(self.random.next());
             }
 
-            let is_placed = (0..self.entries.len()).all(|index| self.place(&key, index));
-            if is_placed && self.longest_run() <= PROBES_MAX {
+            if (0..self.entries.len()).all(|index| self.place(&key, index)) {
                 return Ok(key);
             }
         }
         Err(Error::Seed)
     }
 
-    /// Puts the entry at `index` into the first free slot, or into that of its like, whichever has
-    /// the higher rank. False if there is neither.
+    /// Puts the entry at `index` into the first free slot, or into that of its like if its rank is
+    /// higher. False if there is neither near its home.
     fn place(&mut self, key: &Key, index: usize) -> bool {
         let Some(entry) = self.entries.get(index) else {
             return false;
@@ -268,7 +267,7 @@ impl Builder<'_> {
         let hash = group.hash(key, entry.words());
         let run = self.slots.get_mut(key.home(hash)..).unwrap_or_default();
 
-        for slot in run {
+        for slot in run.iter_mut().take(PROBES_MAX) {
             let other = slot.entry(hash, self.entries);
             match other.filter(|other| other.is_of(group, entry.words())) {
                 Some(other) if other.rank() >= entry.rank() => return true,
@@ -280,17 +279,5 @@ impl Builder<'_> {
             }
         }
         false
-    }
-
-    /// The number of used slots in a row, where it is highest. Without an empty slot at the end, all.
-    fn longest_run(&self) -> usize {
-        if self.slots.last().is_some_and(|slot| !slot.is_empty()) {
-            return usize::MAX;
-        }
-        self.slots
-            .split(|slot| slot.is_empty())
-            .map(<[Slot]>::len)
-            .max()
-            .unwrap_or(0)
     }
 }

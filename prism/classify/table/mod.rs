@@ -43,7 +43,7 @@ pub const ENTRIES_MAX: usize = u16::MAX as usize;
 /// The largest number of shapes.
 pub const SHAPES_MAX: usize = 1024;
 
-/// The longest run of slots that a lookup in a group visits.
+/// The largest number of slots that a lookup in a group looks at.
 pub const PROBES_MAX: usize = 64;
 
 /// A lookup table over the memory that its builder was given.
@@ -105,13 +105,15 @@ where
     /// Not inlined, as most groups are passed over and do not need its registers.
     #[inline(never)]
     fn find(&self, group: &Group, flow: &Flow, meter: &mut impl Meter) -> Rank {
+        meter.search();
         let hash = group.hash(&self.key, flow.words());
         let Some(run) = self.slots.get(self.key.home(hash)..) else {
             return Rank::NONE;
         };
 
-        // The builder saw to it that a run of used slots ends before long.
-        for slot in run.iter().take_while(|slot| !slot.is_empty()) {
+        // The builder saw to it that each entry is near its home.
+        let run = run.iter().take(PROBES_MAX);
+        for slot in run.take_while(|slot| !slot.is_empty()) {
             meter.probe();
             if let Some(entry) = slot.entry(hash, &self.entries) {
                 if entry.is_of(group, flow.words()) {
@@ -128,6 +130,8 @@ where
 pub struct Cost {
     /// How many groups were looked at.
     pub groups: usize,
+    /// In how many of these the flow was searched for.
+    pub searches: usize,
     /// How many used slots were looked at.
     pub probes: usize,
 }
@@ -135,6 +139,7 @@ pub struct Cost {
 /// Counts the steps of a lookup, or compiles to nothing.
 trait Meter {
     fn group(&mut self);
+    fn search(&mut self);
     fn probe(&mut self);
 }
 
@@ -142,12 +147,18 @@ impl Meter for () {
     #[inline]
     fn group(&mut self) {}
     #[inline]
+    fn search(&mut self) {}
+    #[inline]
     fn probe(&mut self) {}
 }
 
 impl Meter for Cost {
     fn group(&mut self) {
         self.groups = self.groups.saturating_add(1);
+    }
+
+    fn search(&mut self) {
+        self.searches = self.searches.saturating_add(1);
     }
 
     fn probe(&mut self) {

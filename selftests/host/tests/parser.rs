@@ -295,6 +295,10 @@ fn vxlan_headers() {
             Unclassified::TunnelFlags,
         )]);
     }
+    for (at, bytes) in [(29, &[4, 4, 0][..]), (29, &[0, 1, 1]), (29, &[2, 0, 2])] {
+        let packet = with(good(), at, bytes);
+        assert_reasons(&[("several", packet, Unclassified::TunnelFlags)]);
+    }
     for reserved in [29, 30, 31, 35] {
         for bit in 0..8 {
             let packet = with(good(), reserved, &[1 << bit]);

@@ -74,6 +74,26 @@ fn no_rules() {
 }
 
 #[test]
+fn more_memory_than_needed() {
+    let build = |rules: &[Match]| {
+        Table::build(
+            rules.iter(),
+            1,
+            vec![Group::UNUSED; 9],
+            vec![Slot::EMPTY; 99],
+            vec![Entry::UNUSED; 9],
+        )
+        .unwrap()
+    };
+    let flow = flow(Some(7), [1; 4], [2; 4], (1, 2));
+
+    assert!(build(&[]).is_empty());
+    assert_eq!(build(&[]).lookup(&flow), None);
+    assert!(!build(&[fields("vni=7")]).is_empty());
+    assert_eq!(build(&[fields("vni=7")]).lookup(&flow), Some(0));
+}
+
+#[test]
 fn vni_any_none_and_number() {
     let rules = ["vni=none", "vni=5", "vni=0", "protocol=udp"];
     let in_tunnel = |vni| found(&rules, &flow(vni, [1; 4], [2; 4], (1, 2)));
@@ -112,6 +132,18 @@ fn the_first_of_equals_counts() {
     ] {
         assert_eq!(found(&rules, &any), Some(0), "{rules:?}");
     }
+}
+
+/// A range and a single port have an entry in common, which is that of the more specific rule.
+#[test]
+fn entries_in_common() {
+    let to_90 = flow(None, [1; 4], [2; 4], (1, 90));
+    let range = "protocol=udp destination_port=80-90";
+    let port = "protocol=udp destination_port=90";
+
+    assert_eq!(found(&[range, port], &to_90), Some(1));
+    assert_eq!(found(&[port, range], &to_90), Some(0));
+    assert_eq!(found(&[range, range], &to_90), Some(0));
 }
 
 /// An entry of a range is found in another group than the range's best entry.
@@ -344,7 +376,33 @@ fn average_cost_stays_low() {
         assert_eq!(rule, Some(4 * index as usize));
         probes += cost.probes;
     }
+    assert!(probes >= 4096);
     assert!(probes < 4096 * 3, "{probes} probes in 4096 lookups");
+}
+
+/// A group is searched only where its entries differ, and the flow has what they agree in.
+#[test]
+fn groups_are_passed_over() {
+    let rules = [
+        "vni=1 protocol=udp destination_port=53",
+        "vni=1 protocol=udp destination_port=54",
+        "vni=2 destination=10.1.0.0/24",
+        "vni=2 destination=10.1.1.0/24",
+        "source=10.9.0.1",
+    ];
+    let rules: Vec<_> = rules.iter().map(|text| fields(text)).collect();
+    let table = table(&rules, 1).unwrap();
+    let searches = |vni, source, destination| {
+        let flow = flow(Some(vni), source, destination, (1, 53));
+        let (_, cost) = table.lookup_with_cost(&flow);
+        (cost.groups, cost.searches)
+    };
+
+    assert_eq!(searches(3, [1; 4], [2; 4]), (3, 0));
+    assert_eq!(searches(3, [10, 9, 0, 1], [2; 4]), (3, 0));
+    assert_eq!(searches(2, [1; 4], [10, 2, 0, 1]), (3, 0));
+    assert_eq!(searches(2, [1; 4], [10, 1, 0, 1]), (1, 1));
+    assert_eq!(searches(1, [1; 4], [10, 1, 0, 1]), (2, 1));
 }
 
 /// No seed makes a table that finds something else.
