@@ -69,7 +69,7 @@ done
 if ! in_toolroot; then
 	PRISM_ROOT_IMAGE=$("$PRISM_SRC/scripts/image.sh" "$image")
 	PRISM_BIND=${PRISM_BIND:+$PRISM_BIND:}$share:${log:+$(dirname "$log")}:${result:+$(dirname "$result")}
-	PRISM_WINSIZE=$(stty size 2>/dev/null </dev/tty || echo 24 80)
+	PRISM_WINSIZE=$(stty size 2>/dev/null </dev/tty | grep -v '^0' || echo 24 80)
 	export PRISM_ROOT_IMAGE PRISM_BIND PRISM_WINSIZE
 	enter_toolroot "$0" "${arguments[@]}"
 fi
