@@ -14,7 +14,7 @@ make_kernel() {
 
 	source=$(kernel_source)
 	progress "building the debug kernel ${release%%+*} (15 minutes on two cores, once)" \
-		"$log/debug-kernel.log" build_debug "$dir" "$source"
+		"$log/${dir##*/}.log" build_debug "$dir" "$source"
 }
 
 build_debug() {
