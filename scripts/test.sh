@@ -13,8 +13,9 @@ cd "$PRISM_SRC"
 logs=build/log
 mkdir -p "$logs"
 rm -f "$logs"/*.sums
-guests=()
-trap 'trap - EXIT; [ ${#guests[@]} = 0 ] || kill "${guests[@]}" 2>/dev/null || :' EXIT
+# Only what still runs: the number of a process that ended is soon another's.
+# shellcheck disable=SC2154
+trap 'trap - EXIT; for pid in $(jobs -pr); do kill "$pid"; done' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
@@ -97,24 +98,14 @@ start_guest() {
 		return
 	fi
 	guest_tests "$1" >"$logs/$1.log" 2>&1 &
-	guests+=($!)
 	names+=("$1")
-}
-
-running() {
-	local pid
-
-	for pid in "${guests[@]}"; do
-		! kill -0 "$pid" 2>/dev/null || return 0
-	done
-	return 1
 }
 
 # The last results so far, from time to time, until all guests are done.
 watch_guests() {
 	local name last='' now
 
-	while running; do
+	while [ -n "$(jobs -pr)" ]; do
 		sleep 1
 		[ $((SECONDS % 15)) = 0 ] || continue
 		now=
@@ -134,7 +125,7 @@ for part; do
 	*) die "usage: test.sh [host] [stock] [debug]" ;;
 	esac
 done
-if [ ${#guests[@]} -gt 0 ]; then
+if [ ${#names[@]} -gt 0 ]; then
 	watch_guests
 	for name in "${names[@]}"; do
 		echo "# guest with the $name kernel"
