@@ -67,7 +67,7 @@ finish() {
 }
 
 ended_early() {
-	fail "the test ended early, with status $?"
+	fail "the test ended early, with status $?, at line ${BASH_LINENO[0]}"
 	echo "    1..$checks"
 	exit 1
 }

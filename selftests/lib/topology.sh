@@ -28,7 +28,8 @@ in_ns() { ip ${1:+-n "$1"} -batch -; }
 nic_of() {
 	local dir mac
 
-	for dir in /sys/class/net/*; do
+	for dir in /sys/class/net/*/; do
+		dir=${dir%/}
 		read -r mac <"$dir/address"
 		if [ "$mac" = "52:54:00:00:00:0$1" ]; then
 			echo "${dir##*/}"
@@ -51,6 +52,7 @@ base() {
 		[ $((n % 2)) = 0 ] || ip link set nic$n netns remote
 	done
 	ip -n remote link set lo up
+	[ -e /sys/class/net/nic0 ]
 }
 
 has_nic() { [ -e "/sys/class/net/nic$1" ]; }

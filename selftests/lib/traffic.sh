@@ -62,7 +62,8 @@ same() {
 	"$@"
 	counted
 	arrived "$what, mode sync"
-	equal "$what: the same with mode sync as with mode off" "${got[digest]-} ${got[meta]-}" "$off"
+	equal "$what: the same with mode sync as with mode off" \
+		"${got[digest]-none} ${got[meta]-none}" "$off"
 }
 
 # ran_to_completion DESCRIPTION COUNT: COUNT packets, and only those, took the

@@ -15,6 +15,7 @@ mod frame;
 mod inject;
 mod netns;
 mod packet;
+mod reload;
 mod rtt;
 mod rules;
 mod stop;
@@ -43,6 +44,8 @@ enum Command {
     /// Makes, changes and removes many rules.
     #[command(subcommand)]
     Rules(rules::Options),
+    /// Loads and unloads the module over and over.
+    Reload(reload::Options),
     /// Does one thing with a file and names the error it gets.
     #[command(subcommand)]
     Errno(errno::Options),
@@ -57,6 +60,7 @@ fn main() -> Result<()> {
         Command::Sniff(options) => tap::run(&options),
         Command::Cable(options) => cable::run(&options),
         Command::Rules(options) => rules::run(&options),
+        Command::Reload(options) => reload::run(&options),
         Command::Errno(options) => errno::run(&options),
     }
 }

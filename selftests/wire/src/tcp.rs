@@ -54,6 +54,9 @@ pub struct Options {
     /// Sends in both directions until SIGTERM instead.
     #[arg(long)]
     endless: bool,
+    /// KiB to send in a second at most, in each direction; 0 is no limit.
+    #[arg(long, default_value_t = 0)]
+    rate: u32,
     /// Says `ready` when there is a connection.
     #[arg(long)]
     ready: bool,
@@ -64,6 +67,7 @@ pub struct Options {
 struct Way {
     seed: u64,
     bytes: u64,
+    rate: u32,
 }
 
 /// Runs the connection and prints what arrived.
@@ -73,10 +77,12 @@ pub fn run(options: &Options) -> Result<()> {
     let up = Way {
         seed: UP,
         bytes: bytes(options.up),
+        rate: options.rate,
     };
     let down = Way {
         seed: DOWN,
         bytes: bytes(options.down),
+        rate: options.rate,
     };
     let start = Instant::now();
 
@@ -136,9 +142,15 @@ fn exchange(stream: &TcpStream, out: Way, inward: Way) -> Result<(u64, u64)> {
 fn send(mut stream: &TcpStream, way: Way) -> Result<u64> {
     let mut buffer = vec![0; CHUNK];
     let mut at = 0;
+    let start = Instant::now();
 
     while at < way.bytes && !(way.bytes == u64::MAX && stop::requested()) {
-        let len = (way.bytes - at).min(CHUNK as u64) as usize;
+        if way.rate > 0 {
+            let due = Duration::from_millis(at * 1000 / (u64::from(way.rate) << 10));
+            thread::sleep(due.saturating_sub(start.elapsed()));
+        }
+        let chunk = if way.rate > 0 { CHUNK / 8 } else { CHUNK };
+        let len = (way.bytes - at).min(chunk as u64) as usize;
         content::fill(way.seed, at, &mut buffer[..len]);
         stream
             .write_all(&buffer[..len])

@@ -7,6 +7,7 @@ use super::{
     Recipe,
     Transport, //
 };
+use crate::frame::Pair;
 
 const ETHERNET: usize = 14;
 const VXLAN: usize = 8;
@@ -54,6 +55,7 @@ fn cut_content(group: &mut Group<'_>, recipe: &Recipe, family: &str) {
 /// Lengths that contradict each other.
 pub fn lies(group: &mut Group<'_>) {
     const BAD: &str = "unclassified_bad_length";
+    let over_v4 = matches!(group.v4.outer.pair, Pair::V4(..));
 
     for lie in [-9999, -30, -1, 1, 30, 9999] {
         group.both(&format!("outer-ip{lie:+}"), BAD, |r| r.outer.len = lie);
@@ -68,18 +70,22 @@ pub fn lies(group: &mut Group<'_>) {
         group.v4(format!("header-length-{words}"), BAD, |r| {
             r.ip.header_len = Some(words)
         });
-        group.v4(format!("outer-header-length-{words}"), BAD, |r| {
-            r.outer.header_len = Some(words)
-        });
+        if over_v4 {
+            group.v4(format!("outer-header-length-{words}"), BAD, |r| {
+                r.outer.header_len = Some(words)
+            });
+        }
     }
     for words in [6, 15] {
         const OPTIONS: &str = "unclassified_options";
         group.v4(format!("header-length-{words}"), OPTIONS, |r| {
             r.ip.header_len = Some(words)
         });
-        group.v4(format!("outer-header-length-{words}"), OPTIONS, |r| {
-            r.outer.header_len = Some(words)
-        });
+        if over_v4 {
+            group.v4(format!("outer-header-length-{words}"), OPTIONS, |r| {
+                r.outer.header_len = Some(words)
+            });
+        }
     }
     for offset in [0, 4, 15] {
         group.both(&format!("tcp-offset-{offset}"), tcp(offset), |r| {

@@ -60,9 +60,14 @@ fn udp(recipe: &mut super::Recipe, change: impl Fn(&mut Udp)) {
     }
 }
 
-/// VXLAN inside VXLAN.
+/// VXLAN inside VXLAN. A socket for it there is of the outer family only.
 pub fn nested(group: &mut Group<'_>) {
     for (name, recipe) in [("v4", group.v4.clone()), ("v6", group.v6.clone())] {
+        let expect = if recipe.ip.pair.ethertype() == recipe.outer.pair.ethertype() {
+            "unclassified_nested_tunnel"
+        } else {
+            "unmatched"
+        };
         let mut outer = recipe.clone();
         udp(&mut outer, |udp| {
             udp.destination = recipe.outer_udp.destination
@@ -70,16 +75,8 @@ pub fn nested(group: &mut Group<'_>) {
 
         let inner = recipe.vxlan.wrap(&recipe.inner(&group.content()));
         let frame = outer.build(&inner);
-        group.raw(
-            format!("nested-{name}"),
-            "unclassified_nested_tunnel",
-            frame,
-        );
+        group.raw(format!("nested-{name}"), expect, frame);
         let frame = outer.build(&[]);
-        group.raw(
-            format!("nested-empty-{name}"),
-            "unclassified_nested_tunnel",
-            frame,
-        );
+        group.raw(format!("nested-empty-{name}"), expect, frame);
     }
 }

@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Devices and namespaces that come and go while traffic runs.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+underlay
+overlay_bridge
+high udp vni=100 protocol=udp
+high tcp protocol=tcp
+high host vni=none protocol=udp
+mode sync
+counters
+background steady udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 24
+background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5003 --endless
+
+# Another container, with traffic until its end.
+scale 12 4
+for ((n = 0; n < REPLY; n++)); do
+	container c9 25
+	in_ns '' <<<"link set c9h master br100"
+	echo "address add ${c1_ip%.*}.99/24 dev eth0" | in_ns c9
+	"$WIRE" udp --from remote --to c9 --source "$remote_ip" --source-port 41000 --port 5009 \
+		--destination "${c1_ip%.*}.99" --count 0 >/run/selftests.c9 2>&1 &
+	pid=$!
+	pause 0.15
+	# The namespace and its devices go while packets are under way.
+	ip netns del c9
+	case $((n % 3)) in
+	0) in_ns '' <<<"link del c9h" 2>/dev/null ;;
+	1) in_ns '' <<<"link set c9h nomaster" 2>/dev/null ;;
+	esac
+	kill -TERM $pid
+	wait $pid
+done
+pass "containers came and went"
+
+# Other networks on the same port.
+for ((n = 0; n < REPLY; n++)); do
+	in_ns '' <<-END
+		link add vx900 type vxlan id 900 dstport 4789 local $host_ip dev nic0
+		link set vx900 up
+		link add vx901 type vxlan id 901 dstport 8472 local $host_ip dev nic0
+		link set vx901 up
+		link set vx900 down
+		link del vx901
+		link del vx900
+	END
+done
+pass "VXLAN devices came and went"
+
+running steady && running tcp
+equal "the flows went on all the while" $? 0
+ended steady
+counted
+equal "the neighbour lost nothing" "${got[lost]-} ${got[duplicate]-} ${got[corrupt]-}" "0 0 0" "$report"
+at_least "the neighbour received much" "${got[received]-0}" 1000
+at_least "the neighbour's packets ran to completion" "${delta[delivered]}" 500
+
+# The NIC and the VXLAN device go down and up under TCP, which survives it.
+for dev in vx100 nic0 br100; do
+	in_ns '' <<-END
+		link set $dev down
+		link set $dev up
+	END
+	address nic0 '' "$host_ip" "$host_ip6"
+done
+# What goes with the NIC's addresses.
+pause 1
+ended tcp
+equal "TCP survives devices that go down and up" "${got[lost]-}" 0 "$report"
+counters
+udp4 --count 5
+udp4 --count 30
+counted
+arrived "afterwards, the flow"
+at_least "it runs to completion" "${delta[delivered]}" 30
+
+# The device that a flow comes in through is chosen and dropped under traffic.
+background steady udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 24
+for ((n = 0; n < 6; n++)); do
+	echo nic0 >"$PRISM"/devices
+	echo lo >"$PRISM"/devices
+	ethtool -K nic0 gro off
+	echo auto >"$PRISM"/devices
+	ethtool -K nic0 gro on
+done
+ended steady
+equal "nothing is lost when entry devices and GRO change" \
+	"${got[lost]-} ${got[duplicate]-} ${got[corrupt]-}" "0 0 0" "$report"
+
+# All of it at once, under full traffic.
+background steady udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 64
+remove_rules
+check "the module goes under full traffic" rmmod prism
+insmod "$SELFTESTS"/../prism.ko
+ended steady
+equal "nothing is lost when the module goes" "${got[lost]-} ${got[duplicate]-} ${got[corrupt]-}" "0 0 0" "$report"
+
+high udp vni=100 protocol=udp
+mode sync
+background steady udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 64
+for ns in c1 c2; do
+	ip netns del $ns
+done
+in_ns '' <<-END
+	link del vx100
+	link del br100
+END
+kill -TERM "${background_pid[steady]}"
+wait "${background_pid[steady]}"
+pass "everything was taken down under traffic"
+finish

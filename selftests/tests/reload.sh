@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The module loaded and unloaded over and over under traffic, in mode sync with
+# rules for it.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+underlay
+overlay_bridge
+rmmod prism
+
+background udp udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --rate 300
+background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5002 --endless --rate 100
+
+scale 200 40
+rounds=$REPLY
+wire reload "$SELFTESTS"/../prism.ko --stay 5 --count "$rounds" --rule vni=100,protocol=udp --rule protocol=tcp
+equal "$rounds times loaded and unloaded" "${got[done]-}" "$rounds" "$report"
+at_least "packets ran to completion in between" "${got[completed]-0}" "$rounds"
+note "$report"
+
+ended udp
+equal "no datagram is lost" "${got[lost]-} ${got[duplicate]-} ${got[corrupt]-}" "0 0 0" "$report"
+at_least "there were many" "${got[received]-0}" 1000
+note "$report"
+ended tcp
+equal "TCP is intact" "${got[lost]-}" 0 "$report"
+at_least "much was transferred" "${got[up]-0}" 50000
+insmod "$SELFTESTS"/../prism.ko
+finish

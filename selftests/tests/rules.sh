@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Rules: which one counts, what they count, many of them, rates, and rules that
+# come and go under traffic.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+packets() { cat "$RULES/$1/packets"; }
+
+# is_completed DESCRIPTION COUNT ARG...: of 10 packets, so many run to completion.
+is_completed() {
+	local what=$1 count=$2
+	shift 2
+
+	counters
+	udp4 --count 10 "$@"
+	counted
+	moved
+	equal "$what" "${got[received]-} ${delta[completed]}" "10 $count" "$REPLY"
+}
+
+underlay
+overlay_bridge
+mode sync
+udp4 --count 5
+
+# Each field makes a rule match, and keeps it from matching.
+# field DESCRIPTION MATCHING OTHER
+field() {
+	high one vni=100 protocol=udp "$2"
+	is_completed "$1: $2 matches" 10 --tos 184
+	rmdir "$RULES"/one
+	high one vni=100 protocol=udp "$3"
+	is_completed "$1: $3 does not match" 0 --tos 184
+	rmdir "$RULES"/one
+}
+field "port" destination_port=5001 destination_port=5002
+field "range of ports" destination_port=5000-5002 destination_port=5002-6000
+field "source port" source_port=40000 source_port=40001
+field "prefix" "destination=${c1_ip%.*}.0/28" "destination=${c1_ip%.*}.16/28"
+field "source" "source=$remote_ip" "source=$c1_ip/32"
+field "DSCP" dscp=ef dscp=0
+field "VNI" vni=100 vni=101
+field "protocol" protocol=17 protocol=tcp
+
+# The most specific of several rules counts.
+high wide vni=100 protocol=udp
+rule narrow vni=100 protocol=udp destination_port=5001 class=normal
+is_completed "a narrow rule of class normal wins over a wide one of class high" 0
+equal "the narrow one counts" "$(packets narrow) $(packets wide)" "10 0"
+is_completed "the wide one is for the rest" 10 --port 5003
+equal "the wide one counts" "$(packets narrow) $(packets wide)" "10 10"
+equal "bytes are those of the packets that arrived" "$(cat "$RULES"/wide/bytes)" \
+	$((10 * (20 + 8 + 8 + 14 + 20 + 8 + 64)))
+echo 0 >"$RULES"/narrow/enabled
+is_completed "without the narrow one the wide one is for all" 10
+rmdir "$RULES"/wide "$RULES"/narrow
+
+# Only class high runs to completion.
+for class in interactive normal bulk; do
+	rule one vni=100 protocol=udp destination_port=5001 class=$class
+	is_completed "class $class keeps its place" 0
+	equal "class $class is classified" "${delta[classified]}" 10
+	rmdir "$RULES"/one
+done
+
+# What exceeds the rate loses its class, and nothing else.
+high slow vni=100 protocol=udp destination_port=5001 rate=100
+counters
+udp4 --count 300
+counted
+equal "all packets arrive, whatever the rate" "${got[lost]-} ${got[corrupt]-} ${got[duplicate]-}" "0 0 0" "$report"
+equal "each packet is classified" "${delta[classified]}" 300
+equal "it runs to completion or is demoted" "$((delta[completed] + delta[demoted]))" 300
+at_least "packets above the rate are demoted" "${delta[demoted]}" 1
+at_most "no more run to completion than the rate and a burst of 16 allow" \
+	"${delta[completed]}" $((16 + ${got[ms]-0} / 10 + 2))
+rmdir "$RULES"/slow
+
+# Many rules of a shape.
+scale 4096 512
+many=$REPLY
+wire rules add --count "$many" vni=100 protocol=udp "destination=$c1_ip" 'destination_port={port}' class=high enabled=1
+equal "$many rules are enabled" "${got[done]-}" "$many" "$report"
+note "$report"
+for n in 0 1 $((many / 2)) $((many - 1)); do
+	is_completed "rule $n of $many" 10 --port $((20000 + n))
+	equal "rule $n counts its packets" "$(packets many$n)" 10
+done
+is_completed "none of them is for another port" 0 --port $((20000 + many))
+wire rules remove --count "$many"
+equal "$many rules are removed" "${got[done]-}" "$many"
+
+# A rule that appears and disappears under traffic.
+scale 1000 250
+flips=$REPLY
+background flow udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --rate 4000
+counters
+wire rules flip --count "$flips" --name flip vni=100 protocol=udp destination_port=5001 class=high enabled=1
+equal "a rule appeared and disappeared $flips times" "${got[done]-}" "$flips" "$report"
+note "$report"
+ended flow
+counted
+equal "no packet is lost meanwhile" "${got[lost]-} ${got[duplicate]-} ${got[corrupt]-}" "0 0 0" "$report"
+at_least "much was received" "${got[received]-0}" 500
+at_least "some ran to completion" "${delta[completed]}" 20
+at_least "some had no rule" $((${got[received]-0} - delta[completed])) 20
+finish
