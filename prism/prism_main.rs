@@ -18,6 +18,8 @@ mod ports;
 mod ruleset;
 mod stats;
 mod switch;
+#[cfg(CONFIG_KUNIT = "y")]
+mod tests;
 
 use crate::datapath::{
     Published,
