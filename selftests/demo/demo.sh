@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # demo.sh [--quick | --shell] [--rounds N] [--seconds S] [--bulk sockperf|bursts]
-#         [--module FILE]
+#         [--rate PACKETS] [--module FILE]
 #
 # Two guests, each a host of containers. Services in the first are used by
 # clients in the second, while a neighbour of theirs gets bulk traffic: with
@@ -10,23 +10,25 @@
 #   --quick   one short round, and a line of KTAP instead of the table
 #   --shell   a prompt in one guest with PRISM loaded and containers running
 #   --bulk    who sends it: sockperf, or a client of its messages in bursts
+#   --rate    of bulk traffic, in packets a second; it is found by trying otherwise
 #   --module  a prism.ko that is there already
 
 . "$(dirname "$0")/../../scripts/lib.sh"
 
 here=$PRISM_SRC/selftests/demo
-rounds=3 seconds=8 quick='' shell='' kind='' ko=''
+rounds=6 seconds=4 rate=auto quick='' shell='' kind='' ko=''
 
 while [ $# -gt 0 ]; do
 	case $1 in
-	--quick) quick=1 rounds=1 seconds=2 ;;
+	--quick) quick=1 rounds=1 seconds=2 rate=3000 ;;
 	--shell) shell=1 ;;
-	--rounds | --seconds | --bulk | --module)
+	--rounds | --seconds | --bulk | --rate | --module)
 		[ $# -ge 2 ] || die "$1 wants a value"
 		case $1 in
 		--rounds) rounds=$2 ;;
 		--seconds) seconds=$2 ;;
 		--bulk) kind=$2 ;;
+		--rate) rate=$2 ;;
 		--module) ko=$(realpath "$2") ;;
 		esac
 		shift
@@ -38,6 +40,7 @@ while [ $# -gt 0 ]; do
 done
 [[ $rounds =~ ^[1-9][0-9]?$ && $seconds =~ ^[1-9][0-9]?$ ]] ||
 	die "--rounds and --seconds want a number from 1 to 99"
+[[ $rate =~ ^(auto|[1-9][0-9]{2,6})$ ]] || die "--rate wants a number from 100 to 9999999"
 case $kind in '' | sockperf | bursts) ;; *) die "--bulk wants sockperf or bursts" ;; esac
 
 cd "$PRISM_SRC"
@@ -122,10 +125,7 @@ follow() {
 	while read -r word rest; do
 		case $word in
 		step) progress_line "$rest" ;;
-		bulk)
-			progress_line "bulk traffic of ${rest% *} packets/s takes ${rest#* } %" \
-				"of the receiving processor"
-			;;
+		bulk) progress_line "bulk traffic: $rest packets/s" ;;
 		esac
 	done < <(tail -n +1 -F --pid="${pids[1]}" "$work/client" 2>/dev/null)
 }
@@ -136,7 +136,7 @@ measure() {
 	[ "$(nproc)" -lt 4 ] || processors=2
 	progress_line "starting two guests ($accel)"
 	guest server listen 2 "bash /prism/demo/server.sh $kind"
-	guest client connect "$processors" "bash /prism/demo/client.sh $rounds $seconds $kind"
+	guest client connect "$processors" "bash /prism/demo/client.sh $rounds $seconds $kind $rate"
 	wait_ready
 	follow
 	kill -0 "${pids[0]}" 2>/dev/null || grep -q '^end$' "$work/client" || failed server

@@ -28,7 +28,7 @@ function row(service, mode, label,    i, line) {
 		median_of("rate" SUBSEP service SUBSEP mode), unit[service] "/s",
 		ratio("median", service, mode), ratio("p99", service, mode), ratio("rate", service, mode))
 	for (i = 1; i <= shown; i++)
-		line = line sprintf(" %8d", sums[service, mode, column[i]])
+		line = line sprintf(" %10d", sums[service, mode, column[i]])
 	print line sprintf(" %7d", left[service, mode])
 	if (!(median_of("rate" SUBSEP service SUBSEP mode) > 0))
 		bad(service ", " label ": the client got no answers")
@@ -48,7 +48,7 @@ BEGIN {
 	modes = split("idle vanilla sync", order, " ")
 }
 
-$1 == "bulk" { bulk_rate = $2; bulk_share = $3 }
+$1 == "bulk" { bulk_rate = $2 }
 $1 == "end" { ended = 1 }
 
 $1 == "data" {
@@ -61,7 +61,7 @@ $1 == "data" {
 	add("rate" SUBSEP $2 SUBSEP $3, $7)
 	for (i = 9; i <= NF; i++) {
 		split($i, pair, "=")
-		if (pair[1] == "bulk" || pair[1] == "softirq")
+		if (pair[1] == "bulk" || pair[1] == "busy")
 			add(pair[1] SUBSEP $3, pair[2])
 		else
 			sums[$2, $3, pair[1]] += pair[2]
@@ -77,13 +77,13 @@ END {
 		print "no measurements"
 		exit 1
 	}
-	rule = sprintf("%128s", "")
+	rule = sprintf("%138s", "")
 	gsub(/ /, "-", rule)
 	printf "%-24s %19s %14s %18s   %s\n", "", "latency, us", "throughput", "ratio to vanilla",
-		"packets, by PRISM's counters"
+		"packets, as PRISM counts them"
 	printf "%-10s %-13s %9s %9s %14s %6s %5s %5s  ", "service", "mode", "median", "p99", "",
 		"med.", "p99", "thr."
-	printf " %8s %8s %8s %8s %8s %7s\n", "rule", "classif.", "complet.", "decaps.", "deliver.", "kernel"
+	printf " %10s %10s %10s %10s %10s %7s\n", "rule", "classified", "completed", "decaps.", "delivered", "kernel"
 	print rule
 	for (s = 1; s <= services; s++) {
 		for (m = 1; m <= modes; m++)
@@ -92,9 +92,9 @@ END {
 		print rule
 	}
 	for (m = 2; m <= modes; m++)
-		printf "%-10s %-13s %37d %-6s    the receiving processor: %d %% in softirq\n", "neighbour",
+		printf "%-10s %-13s %37d %-6s    the receiving processor: %d %% busy\n", "neighbour",
 			labels[order[m]], median_of("bulk" SUBSEP order[m]), "pkt/s",
-			median_of("softirq" SUBSEP order[m])
+			median_of("busy" SUBSEP order[m])
 	print rule
 	text = reasons_text()
 	print "rule: packets that the service's rule counted. kernel: handed back to the kernel at some stage" \
@@ -103,7 +103,8 @@ END {
 	printf "Median of %d round%s of %d s. Bulk traffic: %s, %d packets/s.\n", rounds,
 		(rounds > 1 ? "s" : ""), seconds,
 		(kind == "bursts" ? "UDP in bursts of 64" : "sockperf"), bulk_rate
-	print "memcached: memaslap's throughput, and the latency of single gets beside it, by a client of the demo."
+	print "memcached: throughput as memaslap tells it; latency of single gets beside it, by a client of the demo," \
+		"\n  since memaslap tells no percentiles.  nginx: wrk.  echo: sockperf, UDP, both ways."
 	if (accel != "kvm")
 		print "The guests run without KVM and are slow: not the figures tell something, their ratios do."
 	for (i = 1; i <= problem; i++)

@@ -15,7 +15,7 @@ value() {
 }
 
 state() {
-	local file name _ user nice system idle iowait irq softirq
+	local file name idle iowait _
 
 	answer=
 	for file in "$PRISM"/stats/*; do
@@ -25,10 +25,9 @@ state() {
 		value "rule_${file##*/}" "$file/packets"
 	done
 	value bulk /sys/class/net/neighbour/statistics/tx_packets
-	while read -r name user nice system idle iowait irq softirq _; do
-		[ "$name" = cpu0 ] || continue
-		answer+=" softirq=$((irq + softirq)) idle=$((idle + iowait))"
-		answer+=" busy=$((user + nice + system + irq + softirq))"
+	# In hundredths of a second: user nice system idle iowait.
+	while read -r name _ _ _ idle iowait _; do
+		[ "$name" != cpu0 ] || answer+=" idle=$((idle + iowait))"
 	done </proc/stat
 	answer+=" now=${EPOCHREALTIME/./}"
 }

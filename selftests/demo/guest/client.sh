@@ -1,18 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# client.sh ROUNDS SECONDS KIND: the second guest: the clients, and bulk traffic
-# of that kind (sockperf, bursts) to the services' neighbour. On stdout, beside
-# `step` and `error`:
-#   bulk RATE SHARE      packets a second, and per cent of the receiving
-#                        processor that they take in softirq
+# client.sh ROUNDS SECONDS KIND RATE: the second guest: the clients, and bulk
+# traffic to the services' neighbour, of that kind (sockperf, bursts) and rate
+# (packets a second, or auto). On stdout, beside `step` and `error`:
+#   bulk RATE            what auto has become
 #   data SERVICE MODE ROUND MEDIAN P99 RATE UNIT NAME=NUMBER...
 #                        microseconds, requests a second, what counters moved
 
 . "$(dirname "$0")/common.sh"
 
-rounds=$1 seconds=$2 kind=$3
-target=70                # per cent of a processor
+rounds=$1 seconds=$2 kind=$3 bulk=$4
+target=70     # per cent of the receiving processor, for bulk traffic
 services=(memcached nginx echo)
 declare -A now=() was=()
 
@@ -41,14 +40,15 @@ state() {
 # moved NAME: by how much between the last two.
 moved() { REPLY=$((${now[$1]} - ${was[$1]:-0})); }
 
-# softirq_share, bulk_rate: since the last call of `state`, in REPLY.
-softirq_share() {
-	local busy idle
+# busy_share, bulk_rate: since the last call of `state`, in REPLY. Of the times
+# that the kernel keeps, only the idle one sees interrupts between two ticks.
+busy_share() {
+	local time
 
-	moved busy; busy=$REPLY
-	moved idle; idle=$REPLY
-	moved softirq
-	REPLY=$((100 * REPLY / (busy + idle > 0 ? busy + idle : 1)))
+	moved now; time=$REPLY
+	moved idle
+	REPLY=$((100 - REPLY * 1000000 / (time > 0 ? time : 1)))
+	[ "$REPLY" -ge 0 ] || REPLY=0
 }
 
 bulk_rate() {
@@ -85,38 +85,31 @@ stop_bulk() {
 	bulk_pid=
 }
 
-# calibrate: a rate at which the receiving processor is busy but not drowned, or
-# the highest that this machine can send.
+# calibrate: a rate at which the receiving processor is busy but not drowned: of
+# those that were tried and arrived as a whole, the one that makes it busiest.
 calibrate() {
-	local rate=8000 share got tries off best=100
+	local rate=8000 ceiling=1000000000 best=0 try share got
 
-	ask mode off
-	for tries in 1 2 3 4 5 6 7; do
-		step "finding the rate of bulk traffic, try $tries: $rate packets/s"
+	for try in 1 2 3 4 5 6; do
+		step "finding the rate of bulk traffic, try $try: $rate packets/s"
 		start_bulk "$rate"
 		state
 		sleep 2
 		state
-		bulk_rate; got=$REPLY
-		softirq_share; share=$REPLY
 		stop_bulk
-		off=$((share - target))
-		off=${off#-}
-		if [ "$off" -lt "$best" ]; then
-			best=$off
-			bulk=$rate
-			found="$got $share"
+		bulk_rate; got=$REPLY
+		busy_share; share=$REPLY
+		if [ $((got * 100)) -lt $((rate * 80)) ] || [ "$share" -gt 85 ]; then
+			ceiling=$((rate * 9 / 10))
+			rate=$(((got < rate ? got : rate) * 7 / 10))
+			bulk=${bulk:-$rate}
+		else
+			[ "$share" -lt $best ] || { best=$share; bulk=$rate; }
+			[ "$share" -lt $((target - 15)) ] || break
+			rate=$((rate * target / (share > 18 ? share : 18)))
+			[ "$rate" -lt $ceiling ] || break
 		fi
-		if [ "$best" -le 12 ]; then
-			break
-		elif [ $((got * 10)) -lt $((rate * 6)) ] && [ "$share" -lt $target ]; then
-			step "more than $got packets/s cannot be sent here"
-			break
-		fi
-		[ "$share" -ge 18 ] || share=18
-		rate=$((rate * target / share))
 	done
-	echo "bulk $found"
 }
 
 # run LOG COMMAND...: a client's run, in its container.
@@ -186,14 +179,14 @@ measure() {
 	esac
 	for name in "${!now[@]}"; do
 		case $name in
-		idle | busy | softirq | now | bulk | rule_*) continue ;;
+		idle | now | bulk | rule_*) continue ;;
 		esac
 		moved "$name"
 		[ "$REPLY" = 0 ] || counters+=" $name=$REPLY"
 	done
 	moved "rule_$1"; counters+=" rule=$REPLY"
 	bulk_rate; counters+=" bulk=$REPLY"
-	softirq_share; counters+=" softirq=$REPLY"
+	busy_share; counters+=" busy=$REPLY"
 	echo "data $1 $2 $3 $median $p99 $rate $unit$counters"
 }
 
@@ -210,7 +203,9 @@ for service in "${services[@]}" neighbour; do
 		die "the container $service does not answer"
 done
 
-calibrate
+ask mode off
+[ "$bulk" != auto ] || { bulk=''; calibrate; }
+echo "bulk $bulk"
 if [ "$rounds" -gt 1 ]; then
 	for service in "${services[@]}"; do
 		step "without bulk traffic: $service, vanilla"

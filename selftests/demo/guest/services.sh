@@ -77,7 +77,7 @@ rule() {
 }
 
 load_prism() {
-	insmod "$1" || die "prism.ko does not load: $(dmesg | tail -n 1)"
+	insmod "$1" 2>/run/insmod.log || die "prism.ko does not load: $(cat /run/insmod.log)"
 	rule memcached tcp
 	rule nginx tcp
 	rule echo udp

@@ -7,6 +7,7 @@
 . "$(dirname "$0")/common.sh"
 . "$DEMO/services.sh"
 
+dmesg -n 3
 echo "starting containers ..."
 ip netns add remote
 ip link set eth1 netns remote
@@ -23,20 +24,25 @@ start_services
 load_prism /prism/prism.ko
 ln -sf /prism/bulk /prism/memprobe /usr/local/bin/
 ln -sf "$DEMO/remote" /usr/local/bin/remote
+printf '%s\n' "PRISM=$PRISM" "RULES=$RULES" >/root/.bash_profile
+nginx=http://${address[nginx]}:${port[nginx]}/
 cat <<END
 
-PRISM is loaded. Containers on this host: memcached ${address[memcached]}:${port[memcached]}, nginx \
-${address[nginx]}:${port[nginx]},
-echo (sockperf) ${address[echo]}:${port[echo]}, neighbour (sockperf) ${address[neighbour]}:${port[neighbour]}. \
-Namespace "remote" is another host.
+PRISM is loaded, with a rule for each of three services in containers here:
+memcached, nginx, and echo, which is sockperf's server. "neighbour" is a
+container without a rule, and the namespace "remote" is another host. Try:
 
-  echo sync > $PRISM/mode                        from now on PRISM acts; "off" ends it
-  remote sockperf pp -i ${address[echo]} -t 3            a client of a service
-  remote wrk -t1 -c1 -d3 --latency http://${address[nginx]}/
-  remote bulk send ${address[neighbour]}:${port[neighbour]} 5000 &      the neighbour's bulk traffic
-  grep -v '^0' $PRISM/stats/*                    what became of the packets
-  grep . $RULES/*/packets      what the rules matched
-  ip netns exec nginx ss -tln                              inside a container
-
-"poweroff -f" or Ctrl-D leaves.
 END
+while IFS=: read -r what command; do
+	printf '  %-56s # %s\n' "$command" "$what"
+done <<END
+PRISM acts; "off" ends it:echo sync >\$PRISM/mode
+a client of a service:remote sockperf pp -i ${address[echo]} -t 3
+another one:remote wrk -t1 -c1 -d3 --latency $nginx
+bulk traffic for the neighbour:remote bulk send ${address[neighbour]}:${port[neighbour]} 5000 &
+what became of the packets:grep -v '^0' \$PRISM/stats/*
+what the rules counted:grep . \$RULES/*/packets
+inside a container:ip netns exec nginx ss -tln
+END
+echo
+echo "Ctrl-D ends the guest."

@@ -11,11 +11,9 @@ use std::{
     convert::Infallible,
     env,
     error::Error,
-    io::{
-        self,
-        ErrorKind, //
-    },
+    io::IoSliceMut,
     net::UdpSocket,
+    os::fd::AsRawFd,
     process::ExitCode,
     thread,
     time::{
@@ -24,11 +22,17 @@ use std::{
     },
 };
 
-use nix::sys::socket::{
-    setsockopt,
-    sockopt::{
-        RcvBufForce,
-        UdpGsoSegment, //
+use nix::{
+    errno::Errno,
+    sys::socket::{
+        recvmmsg,
+        setsockopt,
+        sockopt::{
+            RcvBufForce,
+            UdpGsoSegment, //
+        },
+        MsgFlags,
+        MultiHeaders, //
     },
 };
 
@@ -86,22 +90,24 @@ fn receive(at: &str) -> Result<Infallible, Box<dyn Error>> {
     let socket = UdpSocket::bind(at)?;
 
     setsockopt(&socket, RcvBufForce, &BUFFER)?;
-    socket.set_nonblocking(true)?;
     loop {
         drain(&socket)?;
         thread::sleep(LOOK);
     }
 }
 
-/// Reads what is there.
-fn drain(socket: &UdpSocket) -> io::Result<()> {
-    let mut datagram = [0; SIZE as usize];
-
+/// Reads what is there, many datagrams at a time.
+fn drain(socket: &UdpSocket) -> nix::Result<()> {
     loop {
-        match socket.recv(&mut datagram) {
+        let mut headers = MultiHeaders::<()>::preallocate(usize::from(BURST), None);
+        let mut content = [[0; SIZE as usize]; BURST as usize];
+        let mut slices: Vec<_> = content.iter_mut().map(|to| [IoSliceMut::new(to)]).collect();
+        let flags = MsgFlags::MSG_DONTWAIT;
+
+        match recvmmsg(socket.as_raw_fd(), &mut headers, &mut slices, flags, None) {
             Ok(_) => (),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error),
+            Err(Errno::EAGAIN) => return Ok(()),
+            Err(errno) => return Err(errno),
         }
     }
 }
