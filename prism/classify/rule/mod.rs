@@ -43,7 +43,6 @@ pub(super) use self::prefix::{
 
 use super::{
     Family,
-    Flow,
     Protocol, //
 };
 
@@ -131,21 +130,6 @@ impl Match {
             ProtocolMatch::Is(protocol) if protocol.has_ports() => Ok(()),
             _ => Err(Error::PortsWithoutProtocol),
         }
-    }
-
-    /// Whether `flow` has each of the fields.
-    ///
-    /// This looks at one rule; [`Table`](super::Table) finds the best among many.
-    pub fn matches(&self, flow: &Flow) -> bool {
-        let transport = flow.transport();
-
-        self.vni.matches(flow.vni())
-            && self.protocol.matches(transport.protocol)
-            && self.source.matches(flow.source())
-            && self.destination.matches(flow.destination())
-            && self.source_port.matches(transport.source_port)
-            && self.destination_port.matches(transport.destination_port)
-            && self.dscp.matches(flow.dscp())
     }
 
     /// How specific the fields are: of several rules that name a flow, the one with the highest

@@ -35,14 +35,6 @@ pub enum VniMatch {
 }
 
 impl VniMatch {
-    pub(super) fn matches(&self, vni: Option<Vni>) -> bool {
-        match self {
-            Self::Any => true,
-            Self::None => vni.is_none(),
-            Self::Is(wanted) => vni == Some(*wanted),
-        }
-    }
-
     pub(super) fn bits(&self) -> u32 {
         match self {
             Self::Any => 0,
@@ -100,10 +92,6 @@ const PROTOCOLS: [(&str, Protocol); 5] = [
 ];
 
 impl ProtocolMatch {
-    pub(super) fn matches(&self, protocol: Protocol) -> bool {
-        *self == Self::Any || *self == Self::Is(protocol)
-    }
-
     pub(super) fn bits(&self) -> u32 {
         match self {
             Self::Any => 0,
@@ -217,13 +205,6 @@ const CODEPOINTS: [(&str, u8); 23] = [
 ];
 
 impl DscpMatch {
-    pub(super) fn matches(&self, dscp: u8) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Is(wanted) => wanted.0 == dscp,
-        }
-    }
-
     pub(super) fn bits(&self) -> u32 {
         match self {
             Self::Any => 0,

@@ -69,13 +69,6 @@ impl Ports {
 }
 
 impl PortMatch {
-    pub(super) fn matches(&self, port: u16) -> bool {
-        match self {
-            Self::Any => true,
-            Self::In(ports) => ports.first <= port && port <= ports.last,
-        }
-    }
-
     pub(super) fn bits(&self) -> u32 {
         match self {
             Self::Any => 0,

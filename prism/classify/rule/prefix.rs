@@ -71,11 +71,6 @@ impl Prefix {
     pub fn length(&self) -> u8 {
         self.length
     }
-
-    /// Whether `address` starts with the prefix.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        masked(address, self.length) == self.address
-    }
 }
 
 /// The number of bits in `address`.
@@ -148,13 +143,6 @@ impl AddressMatch {
         match self {
             Self::Any => None,
             Self::In(prefix) => Some(Family::of(prefix.address)),
-        }
-    }
-
-    pub(super) fn matches(&self, address: IpAddr) -> bool {
-        match self {
-            Self::Any => true,
-            Self::In(prefix) => prefix.contains(address),
         }
     }
 
