@@ -14,7 +14,10 @@ use kernel::{
     new_mutex,
     prelude::*,
     str::CString,
-    sync::Mutex, //
+    sync::{
+        Arc,
+        Mutex, //
+    },
 };
 use knet::{
     context::{
@@ -130,7 +133,7 @@ impl Set {
 #[pin_data]
 pub(crate) struct Devices {
     #[pin]
-    selection: Mutex<Selection>,
+    selection: Mutex<Arc<Selection>>,
     set: RcuCell<Set>,
     #[pin]
     reclaimer: Reclaimer<Set>,
@@ -140,7 +143,7 @@ impl Devices {
     /// The automatic choice; nothing is looked at before [`Devices::refresh`].
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            selection <- new_mutex!(Selection::Auto),
+            selection <- new_mutex!(Arc::new(Selection::Auto, GFP_KERNEL)?),
             set: RcuCell::new(),
             reclaimer <- Reclaimer::new(),
         })
@@ -161,10 +164,10 @@ impl Devices {
     /// `ENOMEM`, with the old choice in force.
     pub(crate) fn select(&self, selection: Selection) -> Result {
         netdev::with_rtnl(|rtnl| {
-            let mut current = self.selection.lock();
+            let selection = Arc::new(selection, GFP_KERNEL)?;
             let set = Self::collect(&selection, rtnl)?;
 
-            *current = selection;
+            *self.selection.lock() = selection;
             self.reclaimer.defer(self.set.swap(Some(set)));
             Ok(())
         })
@@ -174,7 +177,7 @@ impl Devices {
     ///
     /// Context: process, under RTNL.
     pub(crate) fn refresh(&self, rtnl: &Rtnl) -> Result {
-        let set = Self::collect(&self.selection.lock(), rtnl)?;
+        let set = Self::collect(&self.selection(), rtnl)?;
 
         self.reclaimer.defer(self.set.swap(Some(set)));
         Ok(())
@@ -208,7 +211,7 @@ impl Devices {
     /// Context: process; sleeps, takes the RTNL.
     pub(crate) fn show(&self, to: &mut dyn fmt::Write) -> fmt::Result {
         netdev::with_rtnl(|rtnl| {
-            let selection = self.selection.lock();
+            let selection = self.selection();
             let mut result = Ok(());
             let mut separator = "";
 
@@ -228,6 +231,12 @@ impl Devices {
             result?;
             to.write_str("\n")
         })
+    }
+
+    /// The choice. The lock is not held while namespaces are walked: the walk takes a lock of its own,
+    /// inside which [`Devices::includes`] takes this one.
+    fn selection(&self) -> Arc<Selection> {
+        self.selection.lock().clone()
     }
 
     fn collect(selection: &Selection, rtnl: &Rtnl) -> Result<KBox<Set>> {

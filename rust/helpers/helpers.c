@@ -281,9 +281,11 @@ void knet_for_each_netdev(void (*fn)(struct net_device *dev, void *data),
 bool knet_init_net_has_dev(const char *name)
 {
 	struct net_device *dev = dev_get_by_name(&init_net, name);
+	/* An alternative name is not the one that devices are chosen by. */
+	bool found = dev && !strcmp(dev->name, name);
 
 	dev_put(dev);
-	return dev;
+	return found;
 }
 
 /*
