@@ -22,7 +22,10 @@ use knet::{
         Egress,
         Ingress, //
     },
-    vxlan,
+    vxlan::{
+        self,
+        FdbFollower, //
+    },
     work::{
         Run,
         Work, //
@@ -41,6 +44,7 @@ use crate::datapath::{
 pub(crate) struct Hooks {
     _gro: GroHook<Path>,
     devices: Notifier<Followed>,
+    _fdb: FdbFollower,
     shared: Arc<Shared>,
 }
 
@@ -54,6 +58,7 @@ impl Hooks {
     /// `ENOMEM`; `EBUSY` or `EOPNOTSUPP` where a hook cannot be had. Nothing is left registered.
     pub(crate) fn start(shared: Arc<Shared>) -> Result<Self> {
         netdev::with_rtnl(|rtnl| shared.devices.refresh(rtnl))?;
+        let fdb = FdbFollower::new()?;
         let ingress = Arc::pin_init(DeviceHooks::new(), GFP_KERNEL)?;
         let trim = KBox::new(Trim::new(&shared, &ingress)?, GFP_KERNEL)?;
         let devices = Notifier::new(Followed {
@@ -65,6 +70,7 @@ impl Hooks {
         let hooks = Self {
             _gro: GroHook::new()?,
             devices,
+            _fdb: fdb,
             shared,
         };
 

@@ -60,7 +60,7 @@ impl<T: Sync> PerCpu<T> {
     pub fn get<'a>(&'a self, _cx: &RxContext<'a>) -> &'a T {
         // SAFETY: By the type invariants the copy is valid as long as `self`; the context keeps the
         // task on this CPU.
-        unsafe { &*bindings::knet_this_cpu_ptr(self.ptr.cast()).cast() }
+        unsafe { &*this_cpu(self.ptr) }
     }
 
     /// The copies of all possible CPUs.
@@ -79,6 +79,35 @@ impl<T: Sync> Drop for PerCpu<T> {
         }
         // SAFETY: By the type invariants this is a per-CPU allocation, and it is used no more.
         unsafe { bindings::free_percpu(self.ptr.cast()) };
+    }
+}
+
+/// The address of the copy of `ptr` that belongs to the CPU that runs this.
+///
+/// # Safety
+///
+/// `ptr` is a per-CPU allocation, and the task stays on this CPU while the address is used.
+#[inline]
+unsafe fn this_cpu<T>(ptr: *mut T) -> *mut T {
+    #[cfg(all(CONFIG_X86_64, CONFIG_SMP))]
+    {
+        let mut address = ptr as usize;
+
+        // SAFETY: Reads a variable of the CPU, as `arch_raw_cpu_ptr()` does.
+        unsafe {
+            core::arch::asm!(
+                "add {address}, qword ptr gs:[rip + {offset}]",
+                address = inout(reg) address,
+                offset = sym bindings::this_cpu_off,
+                options(pure, readonly, nostack),
+            )
+        };
+        address as *mut T
+    }
+    #[cfg(not(all(CONFIG_X86_64, CONFIG_SMP)))]
+    // SAFETY: By the safety requirements of this function.
+    unsafe {
+        bindings::knet_this_cpu_ptr(ptr.cast()).cast()
     }
 }
 

@@ -386,9 +386,20 @@ impl<'a> TunnelPacket<'a> {
         headers: &Headers<'_>,
         refreshed: &Refreshed,
     ) -> Result<(), Leave> {
+        // SAFETY: The outer network header is set.
+        let outer = unsafe { bindings::knet_vxlan_outer_source(self.sock, self.skb.as_ptr()) };
+        let sender = Sender::new(device.dev as usize, headers.source, outer);
+        let place = refreshed.place(&self.skb.cx, &sender);
+
+        // The generation is read before the entry, so that a change in between makes it old.
+        // SAFETY: May be called in any context.
+        let generation = unsafe { bindings::knet_vxlan_fdb_generation() };
+        if place.knows(&sender, generation) {
+            return Ok(());
+        }
         // SAFETY: The device stays under RCU; the address has six bytes; the outer network header is
         // set.
-        let current = unsafe {
+        let is_current = unsafe {
             bindings::knet_vxlan_fdb_current(
                 device,
                 self.sock,
@@ -398,17 +409,67 @@ impl<'a> TunnelPacket<'a> {
             )
         };
 
-        if !current {
+        if !is_current {
             return Err(Leave::Learn);
         }
-        if !refreshed.is_recent(&self.skb.cx, device.dev as usize, headers.source) {
-            return Err(Leave::Refresh);
+        if place.note(&sender, generation) {
+            return Ok(());
         }
-        Ok(())
+        Err(Leave::Refresh)
     }
 }
 
-/// Remembers, for each CPU, which learnt addresses the driver has seen in use within this second.
+/// Follows the changes of FDBs, so that what [`Refreshed`] remembers is not used past one.
+///
+/// Dropping it stops that.
+pub struct FdbFollower(());
+
+impl FdbFollower {
+    /// Starts to follow.
+    ///
+    /// Context: process. There must be one at a time, while sockets are attached.
+    pub fn new() -> Result<Self> {
+        // SAFETY: Process context; undone when this is dropped.
+        crate::to_result(unsafe { bindings::knet_vxlan_follow_fdb() })?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for FdbFollower {
+    fn drop(&mut self) {
+        // SAFETY: `new` succeeded.
+        unsafe { bindings::knet_vxlan_unfollow_fdb() };
+    }
+}
+
+/// Who sends: a device, a MAC address behind it, and the VTEP, at this second.
+struct Sender {
+    /// Depends on all bits of the three.
+    hash: u64,
+    second: u32,
+}
+
+impl Sender {
+    #[inline]
+    fn new(device: usize, address: &[u8; 6], outer: u64) -> Self {
+        const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+        let [a, b, c, d, e, f] = *address;
+        let key = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]) ^ (device as u64);
+
+        Self {
+            hash: key
+                .wrapping_mul(MIX)
+                .rotate_left(32)
+                .wrapping_add(outer)
+                .wrapping_mul(MIX),
+            // SAFETY: May be called in any context.
+            second: unsafe { bindings::knet_seconds() },
+        }
+    }
+}
+
+/// Remembers, for each CPU, which learnt addresses the driver has seen in use within this second, and
+/// that the FDB then had them as the packets do.
 ///
 /// It may forget, when two addresses share a place; the driver then sees one of them more often.
 pub struct Refreshed(PerCpu<Recent>);
@@ -416,12 +477,44 @@ pub struct Refreshed(PerCpu<Recent>);
 const PLACES: usize = 64;
 const PLACES_SHIFT: u32 = u64::BITS - PLACES.ilog2();
 
-struct Recent([AtomicU64; PLACES]);
+/// A sender that was seen: its hash, and the second and the generation of FDBs that it was seen in.
+#[derive(Default)]
+struct Place {
+    hash: AtomicU64,
+    when: AtomicU64,
+}
+
+struct Recent([Place; PLACES]);
 
 impl Default for Recent {
     fn default() -> Self {
-        Self([const { AtomicU64::new(0) }; PLACES])
+        Self(core::array::from_fn(|_| Place::default()))
     }
+}
+
+impl Place {
+    /// Whether `sender` was seen in this second, and no FDB has changed since.
+    #[inline]
+    fn knows(&self, sender: &Sender, generation: u32) -> bool {
+        self.hash.load(Ordering::Relaxed) == sender.hash
+            && self.when.load(Ordering::Relaxed) == when(sender.second, generation)
+    }
+
+    /// Notes that the FDB has `sender` as it is. Returns whether the driver has seen it this second.
+    fn note(&self, sender: &Sender, generation: u32) -> bool {
+        let is_recent = self.hash.load(Ordering::Relaxed) == sender.hash
+            && (self.when.load(Ordering::Relaxed) >> 32) as u32 == sender.second;
+
+        self.hash.store(sender.hash, Ordering::Relaxed);
+        self.when
+            .store(when(sender.second, generation), Ordering::Relaxed);
+        is_recent
+    }
+}
+
+#[inline]
+fn when(second: u32, generation: u32) -> u64 {
+    u64::from(second) << 32 | u64::from(generation)
 }
 
 impl Refreshed {
@@ -432,25 +525,15 @@ impl Refreshed {
         Ok(Self(PerCpu::new()?))
     }
 
-    /// Whether the driver has seen `address` in use on `device` within this second; it is about to
-    /// see it if not.
+    /// Where `sender` is remembered on this CPU.
     #[inline]
-    fn is_recent(&self, cx: &RxContext<'_>, device: usize, address: &[u8; 6]) -> bool {
-        let [a, b, c, d, e, f] = *address;
-        let key = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]) ^ (device as u64);
-        let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        // SAFETY: May be called in any context.
-        let second = unsafe { bindings::knet_seconds() };
-        let mark = (mixed & !u64::from(u32::MAX)) | u64::from(second);
-        // The upper bits depend on all bits of the key.
-        let Some(place) = self.0.get(cx).0.get((mixed >> PLACES_SHIFT) as usize) else {
-            return false;
-        };
+    fn place<'a>(&'a self, cx: &RxContext<'a>, sender: &Sender) -> &'a Place {
+        let Recent(places) = self.0.get(cx);
+        let [first, ..] = places;
 
-        if place.load(Ordering::Relaxed) == mark {
-            return true;
-        }
-        place.store(mark, Ordering::Relaxed);
-        false
+        // The index has as many bits as there are places, so there is one.
+        places
+            .get((sender.hash >> PLACES_SHIFT) as usize)
+            .unwrap_or(first)
     }
 }

@@ -288,6 +288,23 @@ bool knet_init_net_has_dev(const char *name)
 	return found;
 }
 
+/* dev_xdp_prog_count() and dev_nit_active_rcu(), as one sees them. */
+static bool has_xdp(const struct net_device *dev)
+{
+	unsigned int mode;
+
+	for (mode = 0; mode < __MAX_XDP_MODE; mode++)
+		if (dev->xdp_state[mode].prog || dev->xdp_state[mode].link)
+			return true;
+	return false;
+}
+
+static bool has_tap(const struct net_device *dev)
+{
+	return !list_empty(&dev_net(dev)->ptype_all) ||
+	       !list_empty(&dev->ptype_all);
+}
+
 /*
  * Whether __dev_queue_xmit() would do nothing to @skb on @dev but hand it to
  * the driver, and the driver nothing but hand it to the peer. Called from the
@@ -305,7 +322,7 @@ enum knet_delivery knet_veth_check(struct sk_buff *skb, struct net_device *dev,
 	peer = dev->netdev_ops->ndo_get_peer_dev(dev);
 	if (!peer || !(peer->flags & IFF_UP))
 		return KNET_LEAVE_NO_PEER;
-	if (dev_xdp_prog_count(peer))
+	if (has_xdp(peer))
 		return KNET_LEAVE_XDP;
 	if (!qdisc || qdisc->enqueue)
 		return KNET_LEAVE_QDISC;
@@ -313,7 +330,7 @@ enum knet_delivery knet_veth_check(struct sk_buff *skb, struct net_device *dev,
 	if (rcu_access_pointer(dev->tcx_egress))
 		return KNET_LEAVE_TC;
 #endif
-	if (dev_nit_active_rcu(dev))
+	if (has_tap(dev))
 		return KNET_LEAVE_TAP;
 	if (skb_is_gso(skb))
 		return KNET_LEAVE_GSO;

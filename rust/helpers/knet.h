@@ -132,6 +132,10 @@ u8 knet_outer_dsfield(const struct sock *sk, const struct sk_buff *skb);
 bool knet_vxlan_fdb_current(const struct knet_vxlan *vx, const struct sock *sk,
 			    const struct sk_buff *skb, const u8 *source,
 			    u32 vni);
+u64 knet_vxlan_outer_source(const struct sock *sk, const struct sk_buff *skb);
+int knet_vxlan_follow_fdb(void);
+void knet_vxlan_unfollow_fdb(void);
+u32 knet_vxlan_fdb_generation(void);
 bool knet_is_dev_addr(const struct net_device *dev, const u8 *addr);
 bool knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb);
 bool knet_vxlan_original(knet_encap_rcv_t rcv, struct sock *sk,

@@ -161,6 +161,57 @@ bool knet_vxlan_fdb_current(const struct knet_vxlan *vx, const struct sock *sk,
 #endif
 }
 
+/* What is known of FDBs is good until the next generation. */
+static atomic_t fdb_generation = ATOMIC_INIT(0);
+
+static int fdb_event(struct notifier_block *nb, unsigned long event, void *info)
+{
+	if (event == SWITCHDEV_VXLAN_FDB_ADD_TO_DEVICE ||
+	    event == SWITCHDEV_VXLAN_FDB_DEL_TO_DEVICE)
+		atomic_inc(&fdb_generation);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block fdb_notifier = {
+	.notifier_call = fdb_event,
+};
+
+/* Starts a new generation with every change of an FDB. */
+int knet_vxlan_follow_fdb(void)
+{
+	if (!IS_ENABLED(CONFIG_NET_SWITCHDEV))
+		return 0;
+	return register_switchdev_notifier(&fdb_notifier);
+}
+
+void knet_vxlan_unfollow_fdb(void)
+{
+	if (IS_ENABLED(CONFIG_NET_SWITCHDEV))
+		unregister_switchdev_notifier(&fdb_notifier);
+}
+
+/* Where changes cannot be followed, each call is a generation of its own. */
+u32 knet_vxlan_fdb_generation(void)
+{
+	if (!IS_ENABLED(CONFIG_NET_SWITCHDEV))
+		return atomic_inc_return(&fdb_generation);
+	return atomic_read(&fdb_generation);
+}
+
+/* The outer source address, as a number: folded, for IPv6. */
+u64 knet_vxlan_outer_source(const struct sock *sk, const struct sk_buff *skb)
+{
+	const struct in6_addr *addr;
+
+	if (sk->sk_family == AF_INET)
+		return (__force u32)ip_hdr(skb)->saddr;
+	addr = &ipv6_hdr(skb)->saddr;
+	return ((__force u64)addr->s6_addr32[0] << 32 |
+		(__force u32)addr->s6_addr32[1]) ^
+	       ((__force u64)addr->s6_addr32[2] << 32 |
+		(__force u32)addr->s6_addr32[3]) * 0x9e3779b97f4a7c15ULL;
+}
+
 bool knet_is_dev_addr(const struct net_device *dev, const u8 *addr)
 {
 	return ether_addr_equal_unaligned(dev->dev_addr, addr);
