@@ -11,7 +11,7 @@
 . "$(dirname "$0")/common.sh"
 
 rounds=$1 seconds=$2 kind=$3 bulk=$4
-target=70     # per cent of the receiving processor, for bulk traffic
+enough=50     # per cent of the receiving processor that bulk traffic is to take
 services=(memcached nginx echo)
 declare -A now=() was=()
 
@@ -85,29 +85,39 @@ stop_bulk() {
 	bulk_pid=
 }
 
-# calibrate: a rate at which the receiving processor is busy but not drowned: of
-# those that were tried and arrived as a whole, the one that makes it busiest.
-calibrate() {
-	local rate=8000 ceiling=1000000000 best=0 try share got
+# try_bulk RATE: whether it arrives, beside a client, without drowning the
+# receiving processor; how busy that is, in share.
+try_bulk() {
+	local client
 
-	for try in 1 2 3 4 5 6; do
+	start_bulk "$1"
+	ip netns exec clients wrk -t 1 -c 1 -d 3s "http://${address[nginx]}:${port[nginx]}/" >/dev/null 2>&1 &
+	client=$!
+	state
+	sleep 2
+	state
+	wait "$client"
+	stop_bulk
+	busy_share; share=$REPLY
+	bulk_rate
+	[ $((REPLY * 100)) -ge $(($1 * 90)) ] && [ "$share" -le 85 ]
+}
+
+# calibrate: the rate, in steps of two, at which the receiving processor is busy,
+# or the highest that this machine can carry.
+calibrate() {
+	local rate=4000 share try carried=''
+
+	for try in 1 2 3 4 5 6 7 8; do
 		step "finding the rate of bulk traffic, try $try: $rate packets/s"
-		start_bulk "$rate"
-		state
-		sleep 2
-		state
-		stop_bulk
-		bulk_rate; got=$REPLY
-		busy_share; share=$REPLY
-		if [ $((got * 100)) -lt $((rate * 80)) ] || [ "$share" -gt 85 ]; then
-			ceiling=$((rate * 9 / 10))
-			rate=$(((got < rate ? got : rate) * 7 / 10))
-			bulk=${bulk:-$rate}
+		if try_bulk "$rate"; then
+			bulk=$rate carried=1
+			[ "$share" -lt $enough ] || break
+			rate=$((rate * 2))
 		else
-			[ "$share" -lt $best ] || { best=$share; bulk=$rate; }
-			[ "$share" -lt $((target - 15)) ] || break
-			rate=$((rate * target / (share > 18 ? share : 18)))
-			[ "$rate" -lt $ceiling ] || break
+			[ -z "$carried" ] || break
+			rate=$((rate / 2))
+			bulk=$rate
 		fi
 	done
 }
@@ -204,7 +214,7 @@ for service in "${services[@]}" neighbour; do
 done
 
 ask mode off
-[ "$bulk" != auto ] || { bulk=''; calibrate; }
+[ "$bulk" != auto ] || calibrate
 echo "bulk $bulk"
 if [ "$rounds" -gt 1 ]; then
 	for service in "${services[@]}"; do
