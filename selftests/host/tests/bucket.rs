@@ -234,6 +234,25 @@ fn a_busy_cpu_takes_batches() {
     assert_eq!(kept, 11);
 }
 
+/// CPUs take batches from a full bucket, which fills up again before they use them: the worst that can
+/// happen.
+#[test]
+fn batches_and_a_full_bucket() {
+    let busy = (0..8).flat_map(|cpu| (0..600).map(move |_| (1_500, cpu)));
+    let silence = [(20_000_000, 0)];
+    let batches = (1..8).map(|cpu| (0, cpu));
+    let refill = [(900_000, 0)];
+    let at_once = (0..8).flat_map(|cpu| (0..2_000).map(move |_| (0, cpu)));
+    let packets = busy
+        .chain(silence)
+        .chain(batches)
+        .chain(refill)
+        .chain(at_once);
+
+    let times = admitted(rate(1_000_000), 0, packets);
+    assert!(times.len() >= 8 * 600 + 8 + 9_000, "{}", times.len());
+}
+
 /// What a CPU took and did not use says nothing about what it will use.
 #[test]
 fn a_cpu_that_gets_quiet_takes_single_tokens() {

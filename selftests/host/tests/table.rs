@@ -140,9 +140,12 @@ fn entries_in_common() {
     let to_90 = flow(None, [1; 4], [2; 4], (1, 90));
     let range = "protocol=udp destination_port=80-90";
     let port = "protocol=udp destination_port=90";
+    // Keeps the group from being uniform.
+    let other = "protocol=udp destination_port=91";
 
-    assert_eq!(found(&[range, port], &to_90), Some(1));
-    assert_eq!(found(&[port, range], &to_90), Some(0));
+    assert_eq!(found(&[range, port, other], &to_90), Some(1));
+    assert_eq!(found(&[port, range, other], &to_90), Some(0));
+    assert_eq!(found(&[range, range, other], &to_90), Some(0));
     assert_eq!(found(&[range, range], &to_90), Some(0));
 }
 
