@@ -133,6 +133,9 @@ exercise() {
 	high high4 "vni=$vni" protocol=udp "destination=$c1_ip" destination_port=5001
 	high high6 "vni=$vni" protocol=udp "destination=$c1_ip6" destination_port=5001
 
+	# Both ends learn addresses; until then even the kernel does not keep the order.
+	udp4 --count 3
+	udp6 --count 3
 	scale 123 61
 	n=$REPLY
 	same "UDP over IPv4" udp4 --count "$n" --sizes 0-40,400,1000,1380
@@ -218,4 +221,15 @@ exercise_tcp() {
 	at_least "TCP sent much in the other" "${got[down]:-0}" 100000 "$report"
 	at_least "TCP ran to completion in mode sync" "${delta[delivered]}" 20
 	rmdir "$RULES"/tcp
+}
+
+# dropped WHERE: the flow is dropped there, in both modes.
+dropped() {
+	local mode
+
+	for mode in off sync; do
+		mode $mode
+		udp4 --count 20 --patience 100
+		equal "$1 drops in mode $mode" "${got[received]-} of ${got[sent]-}" "0 of 20"
+	done
 }

@@ -35,7 +35,7 @@ for kind in xdpdrv xdpgeneric; do
 	xdp $kind drop || fail "a program loads"
 	for mode in off sync; do
 		mode $mode
-		udp4 --count 20
+		udp4 --count 20 --patience 100
 		equal "$kind program drops in mode $mode" "${got[received]-} of ${got[sent]-}" "0 of 20"
 		udp6 --count 20
 		arrived "what the $kind program passes, in mode $mode,"
@@ -65,7 +65,7 @@ echo "link set eth0 mtu 1280" | in_ns c1
 for mode in off sync; do
 	mode $mode
 	counters
-	udp4 --count 20 --sizes 200,1340
+	udp4 --count 20 --sizes 200,1340 --patience 100
 	counted
 	equal "what exceeds the container's MTU is dropped in mode $mode" \
 		"${got[received]-} of ${got[sent]-}, ${got[corrupt]-} corrupt" "10 of 20, 0 corrupt"
@@ -77,7 +77,7 @@ echo "link set eth0 mtu 1430" | in_ns c1
 for mode in off sync; do
 	mode $mode
 	echo "link set eth0 down" | in_ns c1
-	udp4 --count 20
+	udp4 --count 20 --patience 100
 	equal "nothing is received by a device that is down, in mode $mode" "${got[received]-} of ${got[sent]-}" "0 of 20"
 	in_ns c1 <<-END
 		link set eth0 up
@@ -87,7 +87,7 @@ for mode in off sync; do
 	equal "all is received when it is up again" "${got[lost]-} ${got[corrupt]-}" "0 0"
 done
 in_ns '' <<<"link set c1h down"
-udp4 --count 20
+udp4 --count 20 --patience 100
 equal "nothing goes through the host's end when it is down" "${got[received]-} of ${got[sent]-}" "0 of 20"
 in_ns '' <<<"link set c1h up"
 wait_for 3 grep -q forwarding /sys/class/net/c1h/brport/state || :

@@ -8,6 +8,8 @@ trap ended_early EXIT
 underlay
 to_host() { wire udp --from remote --source "$peer_ip" --destination "$host_ip" "$@"; }
 to_host6() { wire udp --from remote --source "$peer_ip6" --destination "$host_ip6" "$@"; }
+to_host --count 3
+to_host6 --count 3
 
 high host vni=none protocol=udp destination_port=5001
 same "UDP to the host" to_host --count 60 --sizes 0-40,1000,1472

@@ -22,20 +22,17 @@ ip link set vx100 type vxlan ageing 4
 high flow vni=100 protocol=udp destination_port=5001
 mode sync
 
-# A new address is the driver's to learn.
-bridge fdb del $remote_mac dev vx100 dst $peer_ip 2>/dev/null
-bridge fdb del $remote_mac dev vx100 master 2>/dev/null
-equal "no entry at first" "$(entry $remote_mac)" ""
 udp4 --count 30
 arrived "a flow from a new address"
-equal "the VXLAN device learns it" "$(entry $remote_mac)" $peer_ip
-equal "the bridge learns it" "$(port $remote_mac)" vx100
+equal "the VXLAN device learns it" "$(entry "$remote_mac")" "$peer_ip"
+equal "the bridge learns it" "$(port "$remote_mac")" vx100
 
 # One that is silent from now on.
+equal "no entry for an address that was never seen" "$(entry $silent_mac)" ""
 counters
 wire inject valid --only plain-v4 --source-mac $silent_mac
 counted
-equal "a second address is learnt" "$(entry $silent_mac)" $peer_ip
+equal "a second address is learnt" "$(entry $silent_mac)" "$peer_ip"
 equal "the driver learns it" "${delta[kernel_learn]}" 1
 silent_since=$SECONDS
 
@@ -45,13 +42,13 @@ counters
 wire inject valid --only plain-v4 --outer-source $other_ip
 counted
 matches "a packet from another VTEP arrives" "$report" "got plain-v4"
-equal "the address moves there" "$(entry $remote_mac)" $other_ip
+equal "the address moves there" "$(entry "$remote_mac")" $other_ip
 equal "the driver moves it" "${delta[kernel_learn]}" 1
 counters
 udp4 --count 10
 counted
 arrived "a flow from the first VTEP again"
-equal "the address moves back" "$(entry $remote_mac)" $peer_ip
+equal "the address moves back" "$(entry "$remote_mac")" "$peer_ip"
 equal "one packet moves it" "${delta[kernel_learn]}" 1
 
 # A static entry does not move: the driver drops what contradicts it.
@@ -73,7 +70,7 @@ oldest=0
 gone=
 while [ $((SECONDS - silent_since)) -lt 16 ] && [ -z "$gone" ]; do
 	pause 0.7
-	now=$(idle $remote_mac)
+	now=$(idle "$remote_mac")
 	[ "${now:-99}" -le "$oldest" ] || oldest=${now:-99}
 	[ -n "$(entry $silent_mac)" ] || gone=yes
 done
@@ -81,9 +78,9 @@ counted
 ended keep
 arrived "the flow that keeps its address alive"
 equal "a silent address ages out" "$gone" yes
-equal "the address of the flow stays" "$(entry $remote_mac)" $peer_ip
+equal "the address of the flow stays" "$(entry "$remote_mac")" "$peer_ip"
 at_most "it is refreshed all the time" "$oldest" 2
 at_least "most packets run to completion all the while" "${delta[delivered]}" \
 	$((${got[received]:-0} * 8 / 10))
-equal "the bridge's entry stays" "$(port $remote_mac)" vx100
+equal "the bridge's entry stays" "$(port "$remote_mac")" vx100
 finish

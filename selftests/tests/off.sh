@@ -61,5 +61,18 @@ done
 equal "no more rules than max_rules says" "$(errno mkdir "$RULES"/r4)" ENOSPC
 rmdir "$RULES"/r{1,2,3}
 rmmod prism
+
+# Without the driver whose symbols it needs.
+clean
+if rmmod vxlan 2>/dev/null; then
+	log_mark "no vxlan"
+	equal "it does not load without the vxlan driver" \
+		"$(insmod "$SELFTESTS"/../prism.ko 2>&1 | grep -c "Unknown symbol")" 1
+	matches "the log says what is missing" "$(log_since "no vxlan")" "prism: Unknown symbol vxlan"
+	equal "nothing of it is left" "$(ls -d "$PRISM" "$CONFIG" 2>/dev/null)" ""
+	modprobe vxlan
+else
+	skip "a kernel without the vxlan driver" "it is built in"
+fi
 insmod "$SELFTESTS"/../prism.ko
 finish

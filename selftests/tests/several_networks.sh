@@ -31,6 +31,10 @@ join 100 4789 100 c1 17
 join 200 4789 101 c2 18
 join 300 8472 102 c3 19
 
+reach c1 100 --count 3
+reach c2 101 --count 3
+reach c3 102 --count 3
+
 high one vni=100 protocol=udp destination_port=5001
 same "VNI 100" reach c1 100 --count 40
 ran_to_completion "VNI 100" 40

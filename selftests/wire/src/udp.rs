@@ -45,9 +45,6 @@ use crate::{
     }, //
 };
 
-/// How long the sender waits for what is under way before it counts it as lost.
-const PATIENCE: Duration = Duration::from_millis(300);
-
 /// Options of `udp`.
 #[derive(Args)]
 pub struct Options {
@@ -65,6 +62,9 @@ pub struct Options {
     /// How many to send in a second at most; 0 is no limit.
     #[arg(long, default_value_t = 0)]
     rate: u32,
+    /// How long to wait for what is under way before it counts as lost, in milliseconds.
+    #[arg(long, default_value_t = 1000)]
+    patience: u64,
     /// Connects the receiver's socket to the sender.
     #[arg(long)]
     connect: bool,
@@ -184,6 +184,7 @@ fn send(options: &Options, socket: &UdpSocket, shared: &Shared) -> u64 {
 struct Pace {
     window: u64,
     gap: Duration,
+    patience: Duration,
     next: Instant,
     first: Instant,
     given_up: u64,
@@ -194,6 +195,7 @@ impl Pace {
         let now = Instant::now();
         Self {
             window: options.window,
+            patience: Duration::from_millis(options.patience),
             gap: match options.rate {
                 0 => Duration::ZERO,
                 rate => Duration::from_secs(1) / rate,
@@ -221,7 +223,7 @@ impl Pace {
             }
             if arrived != last.0 {
                 last = (arrived, Instant::now());
-            } else if last.1.elapsed() > PATIENCE {
+            } else if last.1.elapsed() > self.patience {
                 self.given_up = seq - arrived;
             }
             thread::sleep(Duration::from_micros(50));
@@ -252,6 +254,7 @@ fn receive(options: &Options, socket: &UdpSocket, shared: &Shared) -> Result<Tal
     let mut tally = Tally::default();
     let mut buffer = vec![0; 1 << 16];
     let mut expected = Vec::new();
+    let patience = Duration::from_millis(options.patience);
     let mut last = Instant::now();
 
     loop {
@@ -270,7 +273,7 @@ fn receive(options: &Options, socket: &UdpSocket, shared: &Shared) -> Result<Tal
             None => {}
         }
         let sent = shared.sent.load(Ordering::Acquire);
-        if ended && (tally.received >= sent || last.elapsed() > PATIENCE) {
+        if ended && (tally.received >= sent || last.elapsed() > patience) {
             return Ok(tally);
         }
     }

@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# One VLAN tag inside the tunnel: bridges that filter VLANs, containers with VLAN
+# devices.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+underlay
+overlay_bridge
+in_ns remote <<-END
+	address flush dev vx100
+	link add link vx100 name vlan5 type vlan id 5
+	link set vlan5 mtu 1400 up
+	address add $remote_ip/24 dev vlan5
+	address add $remote_ip6/64 dev vlan5 nodad
+END
+high high4 vni=100 protocol=udp "destination=$c1_ip" destination_port=5001
+high high6 vni=100 protocol=udp "destination=$c1_ip6" destination_port=5001
+
+# The bridge takes the tag off for c1, and has c2 in another VLAN.
+ip link set br100 type bridge vlan_filtering 1 vlan_default_pvid 0
+bridge -batch - <<-END
+	vlan add dev vx100 vid 5
+	vlan add dev c1h vid 5 pvid untagged
+	vlan add dev c2h vid 6 pvid untagged
+END
+udp4 --count 5
+udp6 --count 5
+same "a tagged flow to an untagged port" udp4 --count 40 --sizes 30,1300
+ran_to_completion "a tagged flow to an untagged port" 40
+same "the same over IPv6" udp6 --count 40 --sizes 30,1300
+ran_to_completion "the same over IPv6" 40
+
+bridge vlan del dev c1h vid 5
+dropped "a bridge that filters VLANs"
+
+# The tag goes through to a VLAN device in the container.
+ip link set br100 type bridge vlan_filtering 0
+in_ns c1 <<-END
+	address flush dev eth0
+	link add link eth0 name vlan5 type vlan id 5
+	link set vlan5 mtu 1400 up
+	address add $c1_ip/24 dev vlan5
+	address add $c1_ip6/64 dev vlan5 nodad
+END
+udp4 --count 5
+same "a tag that goes through to the container" udp4 --count 40 --sizes 30,1300
+equal "it is classified" "${delta[classified]} ${delta[decapsulated]}" "40 $((40 - delta[kernel_refresh]))"
+at_least "and delivered, or left to the kernel" "$((delta[delivered] + delta[kernel_other]))" 40
+finish
