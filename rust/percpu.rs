@@ -97,7 +97,7 @@ unsafe fn this_cpu<T>(ptr: *mut T) -> *mut T {
         unsafe {
             core::arch::asm!(
                 "add {address}, qword ptr gs:[rip + {offset}]",
-                address = inout(reg) address,
+                address = inlateout(reg) address,
                 offset = sym bindings::this_cpu_off,
                 options(pure, readonly, nostack),
             )
