@@ -3,7 +3,8 @@
 #
 # test.sh [host] [stock] [debug] [latency]: run these tests (all), and end with
 # one line of sums. The guests run at once. TEST_ONLY="NAME..." runs only these files
-# of the guest's tests, TEST_TIMEOUT is the limit for a guest, in seconds;
+# of the guest's tests, TEST_TIMEOUT is the limit for a guest and TEST_LIMIT for
+# one file, in seconds;
 # PRISM_THOROUGH=1 does more of everything. Logs are in build/log.
 
 . "$(dirname "$0")/lib.sh"
@@ -80,7 +81,7 @@ stage() {
 # and counts where no test failed.
 guest_tests() {
 	local guest=$1 kernel=$1 rc=0
-	local args=(--share "$PRISM_SRC/build/share-$guest" --timeout "${TEST_TIMEOUT:-1500}"
+	local args=(--share "$PRISM_SRC/build/share-$guest" --timeout "${TEST_TIMEOUT:-2700}"
 		--log "$logs/console-$guest.log")
 
 	# Instructions are counted in virtual time, which is as good in a busy host.
@@ -89,7 +90,7 @@ guest_tests() {
 		args+=(--icount --cmd "exec bash /prism/selftests/latency/run.sh")
 	else
 		args+=(--net "virtio,e1000e,rtl8139" --append "kunit.enable=1 kunit.autorun=1"
-			--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} exec bash /prism/selftests/run.sh ${TEST_ONLY-}")
+			--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} TEST_LIMIT=${TEST_LIMIT:-600} exec bash /prism/selftests/run.sh ${TEST_ONLY-}")
 	fi
 	args+=(--kernel "$kernel")
 
