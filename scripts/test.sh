@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # test.sh [host] [stock] [debug] [latency]: run these tests (all), and end with
-# one line of sums. The guests run at once. TEST_ONLY="NAME..." runs only these files
-# of the guest's tests, TEST_TIMEOUT is the limit for a guest and TEST_LIMIT for
-# one file, in seconds;
-# PRISM_THOROUGH=1 does more of everything. Logs are in build/log.
+# one line of sums. The guests run at once. TEST_ONLY="NAME..." runs only these
+# files of the guest's tests; TEST_TIMEOUT is the limit for a guest and
+# TEST_LIMIT for one file, in seconds; PRISM_THOROUGH=1 does more of everything.
+# Logs are in build/log.
 
 . "$(dirname "$0")/lib.sh"
 
