@@ -189,10 +189,6 @@ pub struct TunnelPacket<'a> {
     sock: *mut bindings::sock,
 }
 
-const FLAG_VNI: u32 = 1 << 27;
-const UDP_VXLAN_LEN: usize = 16;
-const ETHERTYPE_VLAN: u16 = 0x8100;
-
 /// `VXLAN_F_*` of receive paths that only the driver has (`include/net/vxlan.h`).
 const UNSUPPORTED: u32 = bindings::VXLAN_F_REMCSUM_RX
     | bindings::VXLAN_F_GBP
@@ -201,54 +197,20 @@ const UNSUPPORTED: u32 = bindings::VXLAN_F_REMCSUM_RX
     | bindings::VXLAN_F_VNIFILTER
     | bindings::VXLAN_F_MDB;
 
-/// The headers behind the outer network header, as far as decapsulation looks at them.
-struct Headers<'a> {
-    flags: u32,
-    vni_word: u32,
-    source: &'a [u8; 6],
-    inner_dsfield: Option<u8>,
-}
+/// Whether RFC 6040 lets a packet through without a word in the log.
+///
+/// The driver looks for the inner field behind the Ethernet header even where a VLAN tag is there, and
+/// so is it done here.
+#[inline]
+fn ecn_allows(view: &bindings::knet_vxlan) -> bool {
+    const ECN: u8 = 3;
+    let inner = match view.inner_protocol {
+        ETHERTYPE_IPV4 => view.inner_word as u8,
+        ETHERTYPE_IPV6 => (view.inner_word >> 4) as u8,
+        _ => return true,
+    };
 
-impl<'a> Headers<'a> {
-    /// Reads the headers from `bytes`, which start at the outer UDP header.
-    fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let be32 = |at: usize| Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
-        let be16 = |at: usize| Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?));
-        let network = UDP_VXLAN_LEN + 14;
-        let protocol = match be16(network - 2)? {
-            ETHERTYPE_VLAN => be16(network + 2)?,
-            protocol => protocol,
-        };
-        // The driver looks for the field behind the Ethernet header even where a VLAN tag is there.
-        let word = be16(network)?;
-        let inner_dsfield = match protocol {
-            ETHERTYPE_IPV4 => Some(word as u8),
-            ETHERTYPE_IPV6 => Some((word >> 4) as u8),
-            _ => None,
-        };
-
-        Some(Self {
-            flags: be32(8)?,
-            vni_word: be32(12)?,
-            source: bytes.get(UDP_VXLAN_LEN + 6..)?.first_chunk()?,
-            inner_dsfield,
-        })
-    }
-
-    /// The VXLAN Network Identifier.
-    fn vni(&self) -> u32 {
-        self.vni_word >> 8
-    }
-
-    /// Whether RFC 6040 lets the packet through without a word in the log.
-    fn ecn_allows(&self, outer_dsfield: u8) -> bool {
-        const ECN: u8 = 3;
-
-        match self.inner_dsfield {
-            Some(inner) => inner & ECN != 0 || outer_dsfield & ECN == 0,
-            None => true,
-        }
-    }
+    inner & ECN != 0 || view.outer_dsfield & ECN == 0
 }
 
 impl<'a> TunnelPacket<'a> {
@@ -323,96 +285,58 @@ impl<'a> TunnelPacket<'a> {
     /// the headers lie.
     #[inline]
     fn examine(&mut self, refreshed: &Refreshed) -> Result<bindings::knet_vxlan, Leave> {
-        let mut len = 0;
-        // SAFETY: The packet is ours and `data` is at the outer UDP header.
-        let bytes = unsafe { bindings::knet_vxlan_headers(self.skb.as_ptr(), &mut len) };
-        if bytes.is_null() {
-            return Err(Leave::Headers);
-        }
-        // SAFETY: The C side made `len` bytes at `bytes` linear; nothing below changes the packet.
-        let bytes = unsafe { core::slice::from_raw_parts(bytes, len as usize) };
-        let headers = Headers::parse(bytes).ok_or(Leave::Headers)?;
-        let device = self.find_device(&headers)?;
+        let mut view = bindings::knet_vxlan::default();
 
-        // SAFETY: The packet is at the socket, hence its outer network header is set and linear.
-        let outer = unsafe { bindings::knet_outer_dsfield(self.sock, self.skb.as_ptr()) };
-        if !headers.ecn_allows(outer) {
-            return Err(Leave::Ecn);
-        }
-        if device.dev_flags & bindings::VXLAN_F_LEARN != 0 {
-            self.check_learnt(&device, &headers, refreshed)?;
-        }
-        Ok(device)
-    }
-
-    /// The device of the packet's VNI, if it is one whose packets are decapsulated here.
-    #[inline]
-    fn find_device(&self, headers: &Headers<'_>) -> Result<bindings::knet_vxlan, Leave> {
-        let mut device = bindings::knet_vxlan::default();
-
-        if headers.flags & FLAG_VNI == 0 {
-            return Err(Leave::Reserved);
-        }
-        // SAFETY: The socket is a VXLAN socket; an RCU read-side section is entered.
-        match unsafe {
-            bindings::knet_vxlan_find(self.sock, self.skb.as_ptr(), headers.vni(), &mut device)
-        } {
+        // SAFETY: The packet is ours and its data starts at the outer UDP header, with the outer
+        // network header set and linear; the socket is a VXLAN socket; this is an RCU read-side
+        // section.
+        match unsafe { bindings::knet_vxlan_look(self.sock, self.skb.as_ptr(), &mut view) } {
             bindings::knet_vxlan_lookup_KNET_VXLAN_FOUND => (),
+            bindings::knet_vxlan_lookup_KNET_VXLAN_NO_HEADERS => return Err(Leave::Headers),
+            bindings::knet_vxlan_lookup_KNET_VXLAN_NO_FLAG => return Err(Leave::Reserved),
             bindings::knet_vxlan_lookup_KNET_VXLAN_NO_VNI => return Err(Leave::Vni),
             _ => return Err(Leave::Features),
         }
-        if (device.sock_flags | device.dev_flags) & UNSUPPORTED != 0 {
+        if view.features & UNSUPPORTED != 0 {
             return Err(Leave::Features);
         }
-        if headers.flags & device.reserved_flags != 0 || headers.vni_word & device.reserved_vni != 0
-        {
+        if view.flags & view.reserved_flags != 0 || view.vni_word & view.reserved_vni != 0 {
             return Err(Leave::Reserved);
         }
-        if !device.up {
+        if !view.up {
             return Err(Leave::Down);
         }
-        // SAFETY: The device was just found and stays under RCU; the address has six bytes.
-        if unsafe { bindings::knet_is_dev_addr(device.dev, headers.source.as_ptr()) } {
+        if view.own_source {
             return Err(Leave::Loop);
         }
-        Ok(device)
+        if !ecn_allows(&view) {
+            return Err(Leave::Ecn);
+        }
+        if view.features & bindings::VXLAN_F_LEARN != 0 {
+            self.check_learnt(&view, refreshed)?;
+        }
+        Ok(view)
     }
 
     /// Leaves to the driver what it would learn from, and once a second what keeps an address.
     #[inline]
     fn check_learnt(
         &self,
-        device: &bindings::knet_vxlan,
-        headers: &Headers<'_>,
+        view: &bindings::knet_vxlan,
         refreshed: &Refreshed,
     ) -> Result<(), Leave> {
-        // SAFETY: The outer network header is set.
-        let outer = unsafe { bindings::knet_vxlan_outer_source(self.sock, self.skb.as_ptr()) };
-        let sender = Sender::new(device.dev as usize, headers.source, outer);
+        // The generation was read before the entry is, so that a change in between makes it old.
+        let sender = Sender::new(view);
         let place = refreshed.place(&self.skb.cx, &sender);
 
-        // The generation is read before the entry, so that a change in between makes it old.
-        // SAFETY: May be called in any context.
-        let generation = unsafe { bindings::knet_vxlan_fdb_generation() };
-        if place.knows(&sender, generation) {
+        if place.knows(&sender) {
             return Ok(());
         }
-        // SAFETY: The device stays under RCU; the address has six bytes; the outer network header is
-        // set.
-        let is_current = unsafe {
-            bindings::knet_vxlan_fdb_current(
-                device,
-                self.sock,
-                self.skb.as_ptr(),
-                headers.source.as_ptr(),
-                headers.vni(),
-            )
-        };
-
-        if !is_current {
+        // SAFETY: The device stays under RCU; the outer network header is set.
+        if !unsafe { bindings::knet_vxlan_fdb_current(view, self.sock, self.skb.as_ptr()) } {
             return Err(Leave::Learn);
         }
-        if place.note(&sender, generation) {
+        if place.note(&sender) {
             return Ok(());
         }
         Err(Leave::Refresh)
@@ -442,29 +366,34 @@ impl Drop for FdbFollower {
     }
 }
 
-/// Who sends: a device, a MAC address behind it, and the VTEP, at this second.
+/// Who sends: a device, a MAC address behind it, and the VTEP, at this second and generation of FDBs.
 struct Sender {
     /// Depends on all bits of the three.
     hash: u64,
     second: u32,
+    generation: u32,
 }
 
 impl Sender {
     #[inline]
-    fn new(device: usize, address: &[u8; 6], outer: u64) -> Self {
+    fn new(view: &bindings::knet_vxlan) -> Self {
         const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-        let [a, b, c, d, e, f] = *address;
-        let key = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]) ^ (device as u64);
+        let inner = (view.source ^ view.dev as u64).wrapping_mul(MIX);
 
         Self {
-            hash: key
-                .wrapping_mul(MIX)
+            hash: inner
                 .rotate_left(32)
-                .wrapping_add(outer)
+                .wrapping_add(view.outer_source)
                 .wrapping_mul(MIX),
-            // SAFETY: May be called in any context.
-            second: unsafe { bindings::knet_seconds() },
+            second: view.second,
+            generation: view.fdb_generation,
         }
+    }
+
+    /// The second and the generation.
+    #[inline]
+    fn when(&self) -> u64 {
+        u64::from(self.second) << 32 | u64::from(self.generation)
     }
 }
 
@@ -495,26 +424,20 @@ impl Default for Recent {
 impl Place {
     /// Whether `sender` was seen in this second, and no FDB has changed since.
     #[inline]
-    fn knows(&self, sender: &Sender, generation: u32) -> bool {
+    fn knows(&self, sender: &Sender) -> bool {
         self.hash.load(Ordering::Relaxed) == sender.hash
-            && self.when.load(Ordering::Relaxed) == when(sender.second, generation)
+            && self.when.load(Ordering::Relaxed) == sender.when()
     }
 
     /// Notes that the FDB has `sender` as it is. Returns whether the driver has seen it this second.
-    fn note(&self, sender: &Sender, generation: u32) -> bool {
+    fn note(&self, sender: &Sender) -> bool {
         let is_recent = self.hash.load(Ordering::Relaxed) == sender.hash
             && (self.when.load(Ordering::Relaxed) >> 32) as u32 == sender.second;
 
         self.hash.store(sender.hash, Ordering::Relaxed);
-        self.when
-            .store(when(sender.second, generation), Ordering::Relaxed);
+        self.when.store(sender.when(), Ordering::Relaxed);
         is_recent
     }
-}
-
-#[inline]
-fn when(second: u32, generation: u32) -> u64 {
-    u64::from(second) << 32 | u64::from(generation)
 }
 
 impl Refreshed {

@@ -179,12 +179,6 @@ u64 knet_ktime_ns(void)
 	return ktime_get_mono_fast_ns();
 }
 
-/* Seconds since some moment, as coarse as jiffies. */
-u32 knet_seconds(void)
-{
-	return (u32)(jiffies / HZ);
-}
-
 u64 knet_random_u64(void)
 {
 	return get_random_u64();

@@ -43,14 +43,26 @@ enum knet_dev_kind {
 	KNET_DEV_UPPER,		/* VLAN, bond, team, macvlan, other virtual */
 };
 
-/* What vxlan knows of a packet's network, for the duration of an RCU section. */
+/*
+ * What decides about a datagram of a VXLAN socket, for the duration of an RCU
+ * section. Words of headers are in host order.
+ */
 struct knet_vxlan {
-	struct net_device *dev;
-	u32 sock_flags;		/* VXLAN_F_* shared by the socket's devices */
-	u32 dev_flags;		/* VXLAN_F_* of the device */
-	u32 reserved_flags;	/* host order: bits that must be zero */
-	u32 reserved_vni;	/* host order: likewise, of the second word */
+	struct net_device *dev;	/* whose VNI it is */
+	u64 source;		/* inner source address, six bytes in memory order */
+	u64 outer_source;	/* address of the sending VTEP, folded for IPv6 */
+	u32 features;		/* VXLAN_F_* of the socket and of the device */
+	u32 flags;		/* first word of the VXLAN header */
+	u32 vni_word;		/* its second word */
+	u32 reserved_flags;	/* bits of the first word that must be zero */
+	u32 reserved_vni;	/* likewise, of the second word */
+	u32 fdb_generation;	/* changes with every FDB */
+	u32 second;		/* seconds since some moment */
+	u16 inner_protocol;	/* ethertype, behind a VLAN tag if there is one */
+	u16 inner_word;		/* what follows the inner Ethernet header */
+	u8 outer_dsfield;	/* TOS or Traffic Class of the outer header */
 	bool up;
+	bool own_source;	/* the inner source address is the device's */
 	bool cross_net;		/* socket and device in different namespaces */
 };
 
@@ -71,7 +83,6 @@ void *knet_per_cpu_ptr(void __percpu *ptr, unsigned int cpu);
 unsigned int knet_next_cpu(int cpu);
 unsigned int knet_nr_cpu_ids(void);
 u64 knet_ktime_ns(void);
-u32 knet_seconds(void);
 u64 knet_random_u64(void);
 bool knet_bh_is_off(void);
 void knet_local_bh_disable(void);
@@ -119,24 +130,19 @@ u16 knet_sock_port(const struct sock *sk);
 bool knet_sock_is_v6(const struct sock *sk);
 knet_encap_rcv_t knet_sock_encap_rcv(const struct sock *sk);
 void knet_sock_set_encap_rcv(struct sock *sk, knet_encap_rcv_t rcv);
-const u8 *knet_vxlan_headers(struct sk_buff *skb, u32 *len);
 enum knet_vxlan_lookup {
 	KNET_VXLAN_FOUND,
+	KNET_VXLAN_NO_HEADERS,	/* missing or unreadable */
+	KNET_VXLAN_NO_FLAG,	/* the I flag is not set */
 	KNET_VXLAN_NO_VNI,	/* no device of the socket has it */
 	KNET_VXLAN_FEATURES,	/* the socket's devices are not one VNI each */
 };
-enum knet_vxlan_lookup knet_vxlan_find(struct sock *sk,
-				       const struct sk_buff *skb, u32 vni,
-				       struct knet_vxlan *out);
-u8 knet_outer_dsfield(const struct sock *sk, const struct sk_buff *skb);
+enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
+				       struct knet_vxlan *vx);
 bool knet_vxlan_fdb_current(const struct knet_vxlan *vx, const struct sock *sk,
-			    const struct sk_buff *skb, const u8 *source,
-			    u32 vni);
-u64 knet_vxlan_outer_source(const struct sock *sk, const struct sk_buff *skb);
+			    const struct sk_buff *skb);
 int knet_vxlan_follow_fdb(void);
 void knet_vxlan_unfollow_fdb(void);
-u32 knet_vxlan_fdb_generation(void);
-bool knet_is_dev_addr(const struct net_device *dev, const u8 *addr);
 bool knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb);
 bool knet_vxlan_original(knet_encap_rcv_t rcv, struct sock *sk,
 			 struct sk_buff *skb);

@@ -7,10 +7,12 @@
  * is at the outer UDP header, as a UDP socket's encap_rcv has it.
  */
 #include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
 #include <linux/udp.h>
+#include <linux/unaligned.h>
 #include <net/dsfield.h>
 #include <net/inet_ecn.h>
 #include <net/ip_tunnels.h>
@@ -61,23 +63,6 @@ void knet_sock_set_encap_rcv(struct sock *sk, knet_encap_rcv_t rcv)
 	smp_store_release(&udp_sk(sk)->encap_rcv, rcv);
 }
 
-/*
- * The linear bytes of the packet from the outer UDP header on, through the
- * largest inner header that decapsulation looks at, or what there is of them.
- */
-const u8 *knet_vxlan_headers(struct sk_buff *skb, u32 *len)
-{
-	u32 want = min_t(u32, skb->len, VXLAN_HLEN + VLAN_ETH_HLEN +
-					sizeof(struct ipv6hdr));
-
-	if (!pskb_may_pull(skb, want)) {
-		*len = 0;
-		return NULL;
-	}
-	*len = skb_headlen(skb);
-	return skb->data;
-}
-
 static struct vxlan_dev *find_vni(struct vxlan_sock *vs, int ifindex,
 				  __be32 vni)
 {
@@ -96,69 +81,6 @@ static struct vxlan_dev *find_vni(struct vxlan_sock *vs, int ifindex,
 		return vxlan;
 	}
 	return NULL;
-}
-
-/*
- * Looks @vni up among the devices of a VXLAN socket. Sockets whose devices do
- * not each stand for one VNI are not looked into.
- */
-enum knet_vxlan_lookup knet_vxlan_find(struct sock *sk,
-				       const struct sk_buff *skb, u32 vni,
-				       struct knet_vxlan *out)
-{
-	struct vxlan_sock *vs = rcu_dereference_sk_user_data(sk);
-	struct vxlan_dev *vxlan;
-
-	if (!vs || vs->flags & (VXLAN_F_COLLECT_METADATA | VXLAN_F_VNIFILTER))
-		return KNET_VXLAN_FEATURES;
-	vxlan = find_vni(vs, skb->dev->ifindex, cpu_to_be32(vni));
-	if (!vxlan)
-		return KNET_VXLAN_NO_VNI;
-
-	out->dev = vxlan->dev;
-	out->sock_flags = vs->flags;
-	out->dev_flags = vxlan->cfg.flags;
-	out->reserved_flags = be32_to_cpu(vxlan->cfg.reserved_bits.vx_flags);
-	out->reserved_vni = be32_to_cpu(vxlan->cfg.reserved_bits.vx_vni);
-	out->up = vxlan->dev->flags & IFF_UP;
-	out->cross_net = !net_eq(vxlan->net, dev_net(vxlan->dev));
-	return KNET_VXLAN_FOUND;
-}
-
-/* The Traffic Class or TOS octet of the outer header. */
-u8 knet_outer_dsfield(const struct sock *sk, const struct sk_buff *skb)
-{
-	return sk->sk_family == AF_INET6 ? ipv6_get_dsfield(ipv6_hdr(skb)) :
-					   ip_hdr(skb)->tos;
-}
-
-/*
- * Whether learning from this packet would change nothing but the time of its
- * FDB entry: the entry exists and names the sender.
- */
-bool knet_vxlan_fdb_current(const struct knet_vxlan *vx, const struct sock *sk,
-			    const struct sk_buff *skb, const u8 *source,
-			    u32 vni)
-{
-	struct switchdev_notifier_vxlan_fdb_info info;
-	u32 ifindex = 0;
-
-	if (vxlan_fdb_find_uc(vx->dev, source, cpu_to_be32(vni), &info))
-		return false;
-	if (sk->sk_family == AF_INET)
-		return info.remote_ip.sa.sa_family == AF_INET &&
-		       !info.remote_ifindex &&
-		       info.remote_ip.sin.sin_addr.s_addr == ip_hdr(skb)->saddr;
-#if IS_ENABLED(CONFIG_IPV6)
-	if (ipv6_addr_type(&ipv6_hdr(skb)->saddr) & IPV6_ADDR_LINKLOCAL)
-		ifindex = skb->dev->ifindex;
-	return info.remote_ip.sa.sa_family == AF_INET6 &&
-	       info.remote_ifindex == ifindex &&
-	       ipv6_addr_equal(&info.remote_ip.sin6.sin6_addr,
-			       &ipv6_hdr(skb)->saddr);
-#else
-	return false;
-#endif
 }
 
 /* What is known of FDBs is good until the next generation. */
@@ -191,19 +113,18 @@ void knet_vxlan_unfollow_fdb(void)
 }
 
 /* Where changes cannot be followed, each call is a generation of its own. */
-u32 knet_vxlan_fdb_generation(void)
+static u32 current_fdb_generation(void)
 {
 	if (!IS_ENABLED(CONFIG_NET_SWITCHDEV))
 		return atomic_inc_return(&fdb_generation);
 	return atomic_read(&fdb_generation);
 }
 
-/* The outer source address, as a number: folded, for IPv6. */
-u64 knet_vxlan_outer_source(const struct sock *sk, const struct sk_buff *skb)
+static u64 outer_source(const struct sk_buff *skb, bool v6)
 {
 	const struct in6_addr *addr;
 
-	if (sk->sk_family == AF_INET)
+	if (!v6)
 		return (__force u32)ip_hdr(skb)->saddr;
 	addr = &ipv6_hdr(skb)->saddr;
 	return ((__force u64)addr->s6_addr32[0] << 32 |
@@ -212,9 +133,89 @@ u64 knet_vxlan_outer_source(const struct sock *sk, const struct sk_buff *skb)
 		(__force u32)addr->s6_addr32[3]) * 0x9e3779b97f4a7c15ULL;
 }
 
-bool knet_is_dev_addr(const struct net_device *dev, const u8 *addr)
+/*
+ * Looks at the headers of a datagram and looks its VNI up among the devices of
+ * the socket. Sockets whose devices do not each stand for one VNI are not looked
+ * into. Changes nothing but where the headers lie: through the largest inner
+ * header that decapsulation looks at, they are linear afterwards.
+ */
+enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
+				       struct knet_vxlan *vx)
 {
-	return ether_addr_equal_unaligned(dev->dev_addr, addr);
+	const u32 most = VXLAN_HLEN + VLAN_ETH_HLEN + sizeof(struct ipv6hdr);
+	const u32 least = VXLAN_HLEN + VLAN_ETH_HLEN;
+	bool v6 = sk->sk_family == AF_INET6;
+	const struct vxlan_dev *vxlan;
+	const struct vlan_ethhdr *eth;
+	const struct vxlanhdr *vxh;
+	struct vxlan_sock *vs;
+
+	if (skb->len < least || !pskb_may_pull(skb, min_t(u32, skb->len, most)))
+		return KNET_VXLAN_NO_HEADERS;
+	vxh = (const struct vxlanhdr *)(skb->data + sizeof(struct udphdr));
+	if (!(vxh->vx_flags & VXLAN_HF_VNI))
+		return KNET_VXLAN_NO_FLAG;
+	vs = rcu_dereference_sk_user_data(sk);
+	if (!vs || vs->flags & (VXLAN_F_COLLECT_METADATA | VXLAN_F_VNIFILTER))
+		return KNET_VXLAN_FEATURES;
+	vxlan = find_vni(vs, skb->dev->ifindex, vxlan_vni(vxh->vx_vni));
+	if (!vxlan)
+		return KNET_VXLAN_NO_VNI;
+
+	vx->dev = vxlan->dev;
+	vx->features = vs->flags | vxlan->cfg.flags;
+	vx->flags = be32_to_cpu(vxh->vx_flags);
+	vx->vni_word = be32_to_cpu(vxh->vx_vni);
+	vx->reserved_flags = be32_to_cpu(vxlan->cfg.reserved_bits.vx_flags);
+	vx->reserved_vni = be32_to_cpu(vxlan->cfg.reserved_bits.vx_vni);
+	vx->up = vxlan->dev->flags & IFF_UP;
+	vx->cross_net = !net_eq(vxlan->net, dev_net(vxlan->dev));
+
+	eth = (const struct vlan_ethhdr *)(vxh + 1);
+	memcpy(&vx->source, eth->h_source, ETH_ALEN);
+	vx->own_source = ether_addr_equal_unaligned(eth->h_source,
+						    vxlan->dev->dev_addr);
+	vx->inner_word = get_unaligned_be16(&eth->h_vlan_TCI);
+	vx->inner_protocol = get_unaligned_be16(&eth->h_vlan_proto);
+	if (vx->inner_protocol == ETH_P_8021Q)
+		vx->inner_protocol =
+			get_unaligned_be16(&eth->h_vlan_encapsulated_proto);
+
+	vx->outer_dsfield = v6 ? ipv6_get_dsfield(ipv6_hdr(skb)) :
+				 ip_hdr(skb)->tos;
+	vx->outer_source = outer_source(skb, v6);
+	vx->fdb_generation = current_fdb_generation();
+	vx->second = jiffies / HZ;
+	return KNET_VXLAN_FOUND;
+}
+
+/*
+ * Whether learning from this packet would change nothing but the time of its
+ * FDB entry: the entry exists and names the sender.
+ */
+bool knet_vxlan_fdb_current(const struct knet_vxlan *vx, const struct sock *sk,
+			    const struct sk_buff *skb)
+{
+	struct switchdev_notifier_vxlan_fdb_info info;
+	u32 ifindex = 0;
+
+	if (vxlan_fdb_find_uc(vx->dev, (const u8 *)&vx->source,
+			      cpu_to_be32(vx->vni_word >> 8), &info))
+		return false;
+	if (sk->sk_family == AF_INET)
+		return info.remote_ip.sa.sa_family == AF_INET &&
+		       !info.remote_ifindex &&
+		       info.remote_ip.sin.sin_addr.s_addr == ip_hdr(skb)->saddr;
+#if IS_ENABLED(CONFIG_IPV6)
+	if (ipv6_addr_type(&ipv6_hdr(skb)->saddr) & IPV6_ADDR_LINKLOCAL)
+		ifindex = skb->dev->ifindex;
+	return info.remote_ip.sa.sa_family == AF_INET6 &&
+	       info.remote_ifindex == ifindex &&
+	       ipv6_addr_equal(&info.remote_ip.sin6.sin6_addr,
+			       &ipv6_hdr(skb)->saddr);
+#else
+	return false;
+#endif
 }
 
 static bool drop_malformed(const struct knet_vxlan *vx, struct sk_buff *skb,
