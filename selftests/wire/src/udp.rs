@@ -218,7 +218,12 @@ impl Pace {
             if arrived == 0 && seq > self.window && Instant::now() > self.first {
                 return false;
             }
-            if seq.saturating_sub(arrived + self.given_up) < self.window {
+            // What is sent before the neighbour is known waits for it, and may be overtaken then.
+            let window = match arrived + self.given_up {
+                0 => 1,
+                _ => self.window,
+            };
+            if seq.saturating_sub(arrived + self.given_up) < window {
                 break;
             }
             if arrived != last.0 {
