@@ -39,7 +39,7 @@ use crate::{
         self,
         Class,
         Family,
-        Packet,
+        Flow,
         Unclassified,
         WINDOW, //
     },
@@ -217,17 +217,29 @@ impl Shared {
         }
     }
 
-    /// Classifies a frame and counts what came of it.
+    /// Classifies a frame and counts what came of it. Its headers are read in place where that can be.
     #[inline]
     fn is_high(&self, cx: &RxContext<'_>, rules: &RuleSet, frame: &Frame<'_>) -> bool {
-        let packet = match self.parse(frame) {
-            Ok(packet) => packet,
-            Err(counter) => {
-                self.stats.count(cx, counter);
+        if frame.is_merged() {
+            self.stats.count(cx, Counter::UnclassifiedMerged);
+            return false;
+        }
+
+        let (head, len) = (frame.head(), frame.len() as usize);
+        let mut parsed = classify::parse(family(frame), head, len, &self.ports);
+        if parsed == Err(Unclassified::Truncated) && head.len() < WINDOW.min(len) {
+            parsed = self.parse_copy(frame, len);
+        }
+        // Not moved out, which would copy it.
+        let flow = match &parsed {
+            Ok(flow) => flow,
+            Err(reason) => {
+                self.stats.count(cx, *reason);
                 return false;
             }
         };
-        let Some(verdict) = rules.classify(cx, &packet.flow, frame.len()) else {
+
+        let Some(verdict) = rules.classify(cx, flow, frame.len()) else {
             self.stats.count(cx, Counter::Unmatched);
             return false;
         };
@@ -239,25 +251,9 @@ impl Shared {
         verdict.class == Class::High
     }
 
-    /// Reads the headers in place, or from a copy where they lie in more than one piece.
-    #[inline]
-    fn parse(&self, frame: &Frame<'_>) -> Result<Packet, Counter> {
-        if frame.is_merged() {
-            return Err(Counter::UnclassifiedMerged);
-        }
-        let head = frame.head();
-        let len = frame.len() as usize;
-
-        match classify::parse(family(frame), head, len, &self.ports) {
-            Err(Unclassified::Truncated) if head.len() < WINDOW.min(len) => {
-                self.parse_copy(frame, len).map_err(Counter::from)
-            }
-            parsed => parsed.map_err(Counter::from),
-        }
-    }
-
+    /// Reads the headers from a copy, where they lie in more than one piece.
     #[cold]
-    fn parse_copy(&self, frame: &Frame<'_>, len: usize) -> Result<Packet, Unclassified> {
+    fn parse_copy(&self, frame: &Frame<'_>, len: usize) -> Result<Flow, Unclassified> {
         let mut buffer = [0; HEAD_MAX];
         let head = frame.copy_head(&mut buffer);
 

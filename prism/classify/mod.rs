@@ -36,8 +36,6 @@ pub use self::{
     },
     packet::{
         parse,
-        Packet,
-        Tunnel,
         VxlanPorts,
         WINDOW, //
     },

@@ -17,8 +17,7 @@ use super::{
     Family,
     Flow,
     Protocol,
-    Unclassified,
-    Vni, //
+    Unclassified, //
 };
 
 /// How many bytes from the outer network header on [`parse`] reads at most. A longer `head` gains
@@ -29,30 +28,6 @@ pub const WINDOW: usize = {
 
     outer as usize + inner as usize + tcp::READ_LEN
 };
-
-/// What classification knows of a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Packet {
-    /// What to look up: the inner packet's flow where there is a tunnel, else the packet's own.
-    pub flow: Flow,
-    /// The tunnel in which the packet came, if it came in one.
-    pub tunnel: Option<Tunnel>,
-}
-
-/// The VXLAN encapsulation of a packet: offsets in bytes from the outer network header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tunnel {
-    /// The network that the packet came from.
-    pub vni: Vni,
-    /// Where the outer UDP header starts.
-    pub udp: u16,
-    /// Where the VXLAN header starts.
-    pub vxlan: u16,
-    /// Where the inner Ethernet header starts.
-    pub ethernet: u16,
-    /// Where the inner network header starts: behind the VLAN tag if there is one.
-    pub network: u16,
-}
 
 /// Knows the UDP ports on which VXLAN is received.
 pub trait VxlanPorts {
@@ -86,26 +61,19 @@ pub fn parse(
     head: &[u8],
     len: usize,
     vxlan: &impl VxlanPorts,
-) -> Result<Packet, Unclassified> {
+) -> Result<Flow, Unclassified> {
     let outer = network(family, Window::new(head, len))?;
     let ((source, destination), data) = transport(&outer)?;
 
     match data {
-        Some(data) if vxlan.is_vxlan(family, destination) => tunnelled(family, data, vxlan),
-        _ => Ok(Packet {
-            flow: Flow::of(outer.words.ports(source, destination)),
-            tunnel: None,
-        }),
+        Some(data) if vxlan.is_vxlan(family, destination) => tunnelled(data, vxlan),
+        _ => Ok(Flow::of(outer.words.ports(source, destination))),
     }
 }
 
-/// Finds the flow inside the VXLAN packet `data`, which came over `family`.
+/// Finds the flow inside the VXLAN packet `data`.
 #[inline]
-fn tunnelled(
-    family: Family,
-    data: Window<'_>,
-    ports: &impl VxlanPorts,
-) -> Result<Packet, Unclassified> {
+fn tunnelled(data: Window<'_>, ports: &impl VxlanPorts) -> Result<Flow, Unclassified> {
     let header = vxlan::parse(data)?;
     let frame = ethernet::parse(header.frame)?;
     let inner = network(frame.family, frame.payload)?;
@@ -115,32 +83,7 @@ fn tunnelled(
     }
 
     let words = inner.words.ports(source, destination);
-    Ok(Packet {
-        flow: Flow::of(words.vni(header.vni.get())),
-        tunnel: Some(Tunnel::new(family, header.vni, frame.header_len)),
-    })
-}
-
-impl Tunnel {
-    /// The tunnel over an outer header of `family` that carries a frame with a header of
-    /// `frame_header_len` bytes. Neither outer header has a variable part, or it were unclassified.
-    #[inline]
-    fn new(family: Family, vni: Vni, frame_header_len: u16) -> Self {
-        let udp = match family {
-            Family::V4 => ipv4::HEADER_LEN,
-            Family::V6 => ipv6::HEADER_LEN,
-        };
-        let vxlan = udp.wrapping_add(udp::HEADER_LEN);
-        let ethernet = vxlan.wrapping_add(vxlan::HEADER_LEN);
-
-        Self {
-            vni,
-            udp,
-            vxlan,
-            ethernet,
-            network: ethernet.wrapping_add(frame_header_len),
-        }
-    }
+    Ok(Flow::of(words.vni(header.vni.get())))
 }
 
 /// Reads a network header of `family`.

@@ -24,7 +24,6 @@ use classify::{
     Bucket,
     Family,
     Flow,
-    Packet,
     Table,
     Unclassified,
     VxlanPorts, //
@@ -47,7 +46,7 @@ pub fn packet_parse(
     head: &[u8],
     len: usize,
     ports: &Ports,
-) -> Result<Packet, Unclassified> {
+) -> Result<Flow, Unclassified> {
     parse(family, head, len, ports)
 }
 

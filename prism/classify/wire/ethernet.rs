@@ -29,8 +29,6 @@ const QINQ: u16 = 0x9100;
 pub(crate) struct Ethernet<'a> {
     /// The IP version that the EtherType names.
     pub(crate) family: Family,
-    /// The length of the header with its tag, in bytes.
-    pub(crate) header_len: u16,
     /// The packet in the frame, and padding if any.
     pub(crate) payload: Window<'a>,
 }
@@ -55,7 +53,6 @@ pub(crate) fn parse(frame: Window<'_>) -> Result<Ethernet<'_>, Unclassified> {
         C_TAG => tagged(payload),
         ethertype => Ok(Ethernet {
             family: family(ethertype)?,
-            header_len: HEADER_LEN,
             payload,
         }),
     }
@@ -68,7 +65,6 @@ fn tagged(tag: Window<'_>) -> Result<Ethernet<'_>, Unclassified> {
 
     Ok(Ethernet {
         family: family(u16::from_be_bytes([type0, type1]))?,
-        header_len: HEADER_LEN.wrapping_add(TAG_LEN),
         payload: tag.skip::<{ TAG_LEN as usize }>()?,
     })
 }

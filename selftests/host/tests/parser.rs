@@ -14,10 +14,9 @@ use common::{
 use prism_host::classify::{
     parse,
     Family,
-    Packet,
+    Flow,
     Protocol,
     Transport,
-    Tunnel,
     Unclassified,
     Vni,
     WINDOW, //
@@ -27,7 +26,7 @@ use proptest::{
     sample::Index, //
 };
 
-fn whole(v6: bool, packet: &[u8]) -> Result<Packet, Unclassified> {
+fn whole(v6: bool, packet: &[u8]) -> Result<Flow, Unclassified> {
     oracle::check(v6, packet, packet.len())
 }
 
@@ -46,16 +45,15 @@ fn with(mut packet: Vec<u8>, at: usize, bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn fields_of_a_flow_to_the_host() {
-    let packet = whole(false, &ipv4(UDP, &udp(5555, 11_211, &[]))).unwrap();
+    let flow = whole(false, &ipv4(UDP, &udp(5555, 11_211, &[]))).unwrap();
 
-    assert_eq!(packet.tunnel, None);
-    assert_eq!(packet.flow.vni(), None);
-    assert_eq!(packet.flow.family(), Family::V4);
-    assert_eq!(packet.flow.source().to_string(), "10.1.2.3");
-    assert_eq!(packet.flow.destination().to_string(), "10.4.5.6");
-    assert_eq!(packet.flow.dscp(), 46);
+    assert_eq!(flow.vni(), None);
+    assert_eq!(flow.family(), Family::V4);
+    assert_eq!(flow.source().to_string(), "10.1.2.3");
+    assert_eq!(flow.destination().to_string(), "10.4.5.6");
+    assert_eq!(flow.dscp(), 46);
     assert_eq!(
-        packet.flow.transport(),
+        flow.transport(),
         Transport {
             protocol: Protocol::UDP,
             source_port: 5555,
@@ -67,27 +65,17 @@ fn fields_of_a_flow_to_the_host() {
 #[test]
 fn fields_of_a_flow_in_a_tunnel() {
     let inner = ipv6(TCP, &tcp(1, 65_535, &[]));
-    let packet = whole(false, &overlay_v4(&ethernet(&[C_TAG, IPV6], &inner))).unwrap();
+    let flow = whole(false, &overlay_v4(&ethernet(&[C_TAG, IPV6], &inner))).unwrap();
 
-    assert_eq!(packet.flow.vni(), Vni::new(42));
-    assert_eq!(packet.flow.family(), Family::V6);
-    assert_eq!(packet.flow.dscp(), 34);
+    assert_eq!(flow.vni(), Vni::new(42));
+    assert_eq!(flow.family(), Family::V6);
+    assert_eq!(flow.dscp(), 34);
     assert_eq!(
-        packet.flow.source().to_string(),
+        flow.source().to_string(),
         "fd00:102:304:506:708:90a:b0c:d0e"
     );
-    assert_eq!(packet.flow.transport().source_port, 1);
-    assert_eq!(packet.flow.transport().destination_port, 65_535);
-    assert_eq!(
-        packet.tunnel,
-        Some(Tunnel {
-            vni: Vni::new(42).unwrap(),
-            udp: 20,
-            vxlan: 28,
-            ethernet: 36,
-            network: 54,
-        })
-    );
+    assert_eq!(flow.transport().source_port, 1);
+    assert_eq!(flow.transport().destination_port, 65_535);
 }
 
 #[test]
@@ -102,7 +90,6 @@ fn protocols_without_ports_have_zero() {
     for protocol in [1, 47, 50, 58] {
         let transport = whole(false, &ipv4(protocol, &[0xff; 8]))
             .unwrap()
-            .flow
             .transport();
         assert_eq!((transport.source_port, transport.destination_port), (0, 0));
         assert_eq!(transport.protocol, Protocol(protocol));
@@ -353,7 +340,7 @@ fn tunnels_in_tunnels() {
         overlay_v4(&ethernet(&[IPV4], &nested)),
         Unclassified::NestedTunnel,
     )]);
-    assert_eq!(whole(false, &tcp_to_the_port).unwrap().tunnel, None);
+    assert_eq!(whole(false, &tcp_to_the_port).unwrap().vni(), None);
     assert!(whole(false, &overlay_v4(&ethernet(&[IPV4], &tcp_to_the_port))).is_ok());
 }
 

@@ -8,8 +8,9 @@ use std::net::IpAddr;
 use prism_host::classify::{
     parse,
     Family,
-    Packet,
-    Unclassified, //
+    Flow,
+    Unclassified,
+    Vni, //
 };
 
 use super::build::VXLAN_PORTS;
@@ -17,8 +18,7 @@ use super::build::VXLAN_PORTS;
 /// What was found in a packet.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// VNI, and the offsets of UDP, VXLAN, Ethernet and network header.
-    tunnel: Option<(u32, [usize; 4])>,
+    vni: Option<u32>,
     v6: bool,
     source: u128,
     destination: u128,
@@ -143,16 +143,13 @@ impl Walk<'_> {
     }
 
     fn tunnel(&mut self) -> Result<()> {
-        let udp = self.at;
         self.at += 8;
-        let vxlan = self.at;
         self.demand(8)?;
         let is_plain = self.field(0, 4) == 0x0800_0000 && self.field(7, 8) == 0;
         self.refuse(!is_plain, Unclassified::TunnelFlags)?;
-        let vni = self.field(4, 7) as u32;
+        self.found.vni = Some(self.field(4, 7) as u32);
 
         self.at += 8;
-        let ethernet = self.at;
         self.demand(14)?;
         let is_group = self.field(0, 1) % 2 == 1;
         self.refuse(is_group, Unclassified::Multicast)?;
@@ -167,7 +164,6 @@ impl Walk<'_> {
         self.refuse(![0x0800, 0x86dd].contains(&ethertype), Unclassified::NotIp)?;
         self.at += 2;
 
-        self.found.tunnel = Some((vni, [udp, vxlan, ethernet, self.at]));
         let is_nested = self.packet(ethertype == 0x86dd)?;
         self.refuse(is_nested, Unclassified::NestedTunnel)
     }
@@ -195,16 +191,9 @@ fn number(address: IpAddr) -> u128 {
     }
 }
 
-fn found(packet: Packet, read: usize) -> Found {
-    let flow = packet.flow;
-    let tunnel = packet.tunnel.map(|tunnel| {
-        let offsets = [tunnel.udp, tunnel.vxlan, tunnel.ethernet, tunnel.network];
-        (tunnel.vni.get(), offsets.map(usize::from))
-    });
-    assert_eq!(flow.vni(), packet.tunnel.map(|tunnel| tunnel.vni));
-
+fn found(flow: Flow, read: usize) -> Found {
     Found {
-        tunnel,
+        vni: flow.vni().map(Vni::get),
         v6: flow.family() == Family::V6,
         source: number(flow.source()),
         destination: number(flow.destination()),
@@ -217,7 +206,7 @@ fn found(packet: Packet, read: usize) -> Found {
 }
 
 /// Parses a packet both ways and panics where they differ.
-pub fn check(v6: bool, head: &[u8], len: usize) -> Result<Packet> {
+pub fn check(v6: bool, head: &[u8], len: usize) -> Result<Flow> {
     let family = if v6 { Family::V6 } else { Family::V4 };
     let is_vxlan = |_: Family, port: u16| VXLAN_PORTS.contains(&port);
     let parsed = parse(family, head, len, &is_vxlan);
@@ -226,7 +215,7 @@ pub fn check(v6: bool, head: &[u8], len: usize) -> Result<Packet> {
 
     assert!(read <= head.len().min(len));
     assert_eq!(
-        parsed.map(|packet| found(packet, read)),
+        parsed.map(|flow| found(flow, read)),
         second,
         "v6 {v6}, len {len}, head {head:02x?}"
     );
