@@ -32,6 +32,7 @@ use crate::{
     skb::{
         Frame,
         Skb,
+        View,
         ETHERTYPE_IPV4,
         ETHERTYPE_IPV6, //
     },
@@ -187,7 +188,9 @@ unsafe extern "C" fn gro_receive<T: ReceiveFrame, const ETHERTYPE: u16>(
     let packet = unsafe { Skb::from_hook(skb) };
 
     if !T::is_idle(&packet.cx) {
-        if let Some(frame) = Frame::at_gro(packet, ETHERTYPE) {
+        let mut view = View::uninit();
+
+        if let Some(frame) = Frame::at_gro(packet, ETHERTYPE, &mut view) {
             if T::receive(frame).is_taken() {
                 return errno::in_progress().to_ptr();
             }

@@ -19,9 +19,10 @@ use crate::{
 /// Knows, for each CPU, the one packet that is being run to completion on it.
 ///
 /// The packet is known by its address, which stands for it only inside [`InFlight::run`]: there the
-/// packet is on this CPU's stack of calls, or it is gone. An address alone could be that of another
-/// packet, allocated after the first was freed; but that one was made here and not received, so the
-/// interface it came from is not set.
+/// packet is on this CPU's stack of calls, or it is gone. The address could then be that of another
+/// packet, allocated after the first was freed; but that one was made here, and is not received before
+/// the run ends. A hook that meets packets which were made here has to tell them apart by the interface
+/// they came from, which is not set.
 pub struct InFlight(PerCpu<Cell>);
 
 struct Cell {
@@ -73,17 +74,12 @@ impl InFlight {
         result
     }
 
-    /// Whether the packet at `skb` is the one in flight.
-    ///
-    /// # Safety
-    ///
-    /// `skb` points at a packet that the caller may look at.
+    /// Whether the packet at `skb`, which was received, is the one in flight.
     #[inline]
-    pub(crate) unsafe fn holds(&self, cx: &RxContext<'_>, skb: *const bindings::sk_buff) -> bool {
+    pub(crate) fn holds(&self, cx: &RxContext<'_>, skb: *const bindings::sk_buff) -> bool {
         let held: *const bindings::sk_buff = self.cell(cx).skb.load(Ordering::Relaxed);
 
-        // SAFETY: By the safety requirements of this function.
-        core::ptr::eq(held, skb) && unsafe { bindings::knet_skb_iif(skb) } != 0
+        core::ptr::eq(held, skb)
     }
 
     /// Marks the packet in flight as past its last shortcut: nothing of what follows is taken for

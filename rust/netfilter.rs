@@ -34,13 +34,13 @@ use crate::{
     },
     skb::{
         Frame,
-        Skb, //
+        Skb,
+        View, //
     },
     veth::{
         EgressPacket,
         TransmitPacket, //
-    },
-    Verdict, //
+    }, //
 };
 
 /// A place at which a device has hooks, with what is done there.
@@ -48,16 +48,13 @@ pub trait Place: 'static {
     /// The hook's number.
     const HOOK: u32;
 
-    /// Called by netfilter.
+    /// Called by netfilter. Whether the packet is taken.
     ///
     /// # Safety
     ///
     /// `skb` and `state` are those of a netfilter hook at this place.
     #[doc(hidden)]
-    unsafe fn call<'a>(
-        skb: *mut bindings::sk_buff,
-        state: *const bindings::nf_hook_state,
-    ) -> Verdict<'a>;
+    unsafe fn takes(skb: *mut bindings::sk_buff, state: *const bindings::nf_hook_state) -> bool;
 }
 
 /// The ingress hook, with `T` doing what it does at GRO.
@@ -67,20 +64,16 @@ impl<T: ReceiveFrame> Place for Ingress<T> {
     const HOOK: u32 = bindings::nf_dev_hooks_NF_NETDEV_INGRESS;
 
     #[inline]
-    unsafe fn call<'a>(
-        skb: *mut bindings::sk_buff,
-        _state: *const bindings::nf_hook_state,
-    ) -> Verdict<'a> {
+    unsafe fn takes(skb: *mut bindings::sk_buff, _state: *const bindings::nf_hook_state) -> bool {
         // SAFETY: The ingress hook runs in the receive path and may take the packet.
         let packet = unsafe { Skb::from_hook(skb) };
 
         if T::is_idle(&packet.cx) {
-            return Verdict::passed();
+            return false;
         }
-        match Frame::at_ingress(packet) {
-            Some(frame) => T::receive(frame),
-            None => Verdict::passed(),
-        }
+        let mut view = View::uninit();
+
+        Frame::at_ingress(packet, &mut view).is_some_and(|frame| T::receive(frame).is_taken())
     }
 }
 
@@ -91,18 +84,14 @@ impl<T: TransmitPacket> Place for Egress<T> {
     const HOOK: u32 = bindings::nf_dev_hooks_NF_NETDEV_EGRESS;
 
     #[inline]
-    unsafe fn call<'a>(
-        skb: *mut bindings::sk_buff,
-        state: *const bindings::nf_hook_state,
-    ) -> Verdict<'a> {
-        // A packet socket may send with BH on, and then nothing is in flight here.
-        // SAFETY: May be called in any context.
-        if !unsafe { bindings::knet_bh_is_off() } {
-            return Verdict::passed();
+    unsafe fn takes(skb: *mut bindings::sk_buff, state: *const bindings::nf_hook_state) -> bool {
+        // SAFETY: The packet is the hook's. May be called in any context.
+        if !unsafe { bindings::knet_may_be_in_flight(skb) } {
+            return false;
         }
         // SAFETY: BH is off, under RCU, and the egress hook may take the packet; the device it is
         // called for is in `state` and stays for the call.
-        unsafe { T::transmit(EgressPacket::new(Skb::from_hook(skb), (*state).out)) }
+        unsafe { T::transmit(EgressPacket::new(Skb::from_hook(skb), (*state).out)) }.is_taken()
     }
 }
 
@@ -225,7 +214,7 @@ unsafe extern "C" fn call<P: Place>(
     state: *const bindings::nf_hook_state,
 ) -> c_uint {
     // SAFETY: We are registered at this place, and the arguments are netfilter's.
-    if unsafe { P::call(skb, state) }.is_taken() {
+    if unsafe { P::takes(skb, state) } {
         bindings::NF_STOLEN
     } else {
         bindings::NF_ACCEPT

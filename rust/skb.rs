@@ -6,6 +6,7 @@
 
 use core::{
     marker::PhantomData,
+    mem::MaybeUninit,
     ptr::NonNull,
     slice, //
 };
@@ -94,8 +95,7 @@ impl Skb<'_> {
     /// Whether this is the packet that `inflight` knows.
     #[inline]
     pub(crate) fn is_in(&self, inflight: &InFlight) -> bool {
-        // SAFETY: By the type invariants the packet may be looked at.
-        unsafe { inflight.holds(&self.cx, self.as_ptr()) }
+        inflight.holds(&self.cx, self.as_ptr())
     }
 
     /// Puts the packet through the receive path of its device, up to its socket.
@@ -110,10 +110,13 @@ impl Skb<'_> {
 /// and tc.
 pub struct Frame<'a> {
     skb: Skb<'a>,
-    view: bindings::knet_frame,
+    view: &'a bindings::knet_frame,
     ethertype: u16,
     entry: Entry,
 }
+
+/// Room for what C says of a frame.
+pub(crate) type View = MaybeUninit<bindings::knet_frame>;
 
 /// The hook at which a [`Frame`] was met.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,13 +130,15 @@ pub(crate) enum Entry {
 impl<'a> Frame<'a> {
     /// Describes `skb`, if it is a frame of the first stage for the device that received it.
     #[inline]
-    pub(crate) fn at_gro(skb: Skb<'a>, ethertype: u16) -> Option<Self> {
-        let mut view = bindings::knet_frame::default();
-
+    pub(crate) fn at_gro(skb: Skb<'a>, ethertype: u16, view: &'a mut View) -> Option<Self> {
         // SAFETY: By the invariants of `Skb` the packet may be looked at; this is a GRO callback.
-        unsafe { bindings::knet_gro_frame(skb.as_ptr(), ethertype, &mut view) }.then_some(Self {
+        if !unsafe { bindings::knet_gro_frame(skb.as_ptr(), ethertype, view.as_mut_ptr()) } {
+            return None;
+        }
+        Some(Self {
             skb,
-            view,
+            // SAFETY: The C side has filled it.
+            view: unsafe { view.assume_init_ref() },
             ethertype,
             entry: Entry::Gro,
         })
@@ -141,8 +146,7 @@ impl<'a> Frame<'a> {
 
     /// The same for a packet at the ingress hook.
     #[inline]
-    pub(crate) fn at_ingress(skb: Skb<'a>) -> Option<Self> {
-        let mut view = bindings::knet_frame::default();
+    pub(crate) fn at_ingress(skb: Skb<'a>, view: &'a mut View) -> Option<Self> {
         // SAFETY: By the invariants of `Skb` the packet may be looked at.
         let ethertype = unsafe { bindings::knet_skb_protocol(skb.as_ptr()) };
 
@@ -150,9 +154,13 @@ impl<'a> Frame<'a> {
             return None;
         }
         // SAFETY: As above; this is an ingress hook.
-        unsafe { bindings::knet_ingress_frame(skb.as_ptr(), &mut view) }.then_some(Self {
+        if !unsafe { bindings::knet_ingress_frame(skb.as_ptr(), view.as_mut_ptr()) } {
+            return None;
+        }
+        Some(Self {
             skb,
-            view,
+            // SAFETY: The C side has filled it.
+            view: unsafe { view.assume_init_ref() },
             ethertype,
             entry: Entry::Ingress,
         })

@@ -75,7 +75,8 @@ impl<'a> EgressPacket<'a> {
         &self.skb.cx
     }
 
-    /// Whether this is the packet in flight on this CPU.
+    /// Whether this is the packet in flight on this CPU. The hook has ruled out that it was made
+    /// here.
     #[inline]
     pub fn is_in(&self, inflight: &InFlight) -> bool {
         self.skb.is_in(inflight)
@@ -94,34 +95,27 @@ impl<'a> EgressPacket<'a> {
     /// The packet, unchanged, and why it is the kernel's to deliver.
     #[inline]
     pub fn deliver(self, inflight: &InFlight) -> Result<(Verdict<'a>, Delivery), (Self, Leave)> {
-        let mut peer = core::ptr::null_mut();
         // SAFETY: The packet is the hook's and the device stays for the call, by the safety
         // requirements of `new`; BH is off.
-        let check = unsafe { bindings::knet_veth_check(self.skb.as_ptr(), self.dev, &mut peer) };
+        let crossing = unsafe { bindings::knet_veth_cross(self.skb.as_ptr(), self.dev) };
 
-        if check != bindings::knet_delivery_KNET_DELIVERED {
-            return Err((self, Leave::from_c(check)));
-        }
-        inflight.finish(&self.skb.cx);
-
-        // SAFETY: As above.
-        let delivery = if unsafe { bindings::knet_is_veth(self.dev) } {
-            self.cross(peer)
-        } else {
-            self.send()
+        let delivery = match crossing {
+            bindings::knet_delivery_KNET_CROSSED => {
+                inflight.finish(&self.skb.cx);
+                self.skb.receive();
+                Delivery::Received
+            }
+            bindings::knet_delivery_KNET_DROPPED => {
+                inflight.finish(&self.skb.cx);
+                Delivery::Consumed
+            }
+            bindings::knet_delivery_KNET_DRIVER => {
+                inflight.finish(&self.skb.cx);
+                self.send()
+            }
+            leave => return Err((self, Leave::from_c(leave))),
         };
-
         Ok((Verdict::taken(), delivery))
-    }
-
-    /// Moves the packet to the other end of a veth pair and receives it there.
-    fn cross(self, peer: *mut bindings::net_device) -> Delivery {
-        // SAFETY: The packet is ours to give away; the check found the peer, which stays under RCU.
-        if !unsafe { bindings::knet_veth_forward(self.skb.as_ptr(), self.dev, peer) } {
-            return Delivery::Consumed;
-        }
-        self.skb.receive();
-        Delivery::Received
     }
 
     /// Sends the packet as the kernel would and receives at once what that puts on the backlog.
@@ -142,8 +136,9 @@ impl<'a> EgressPacket<'a> {
 }
 
 impl Leave {
-    fn from_c(check: bindings::knet_delivery) -> Self {
-        match check {
+    #[cold]
+    fn from_c(leave: bindings::knet_delivery) -> Self {
+        match leave {
             bindings::knet_delivery_KNET_LEAVE_NO_PEER => Self::NoPeer,
             bindings::knet_delivery_KNET_LEAVE_XDP => Self::Xdp,
             bindings::knet_delivery_KNET_LEAVE_QDISC => Self::Qdisc,

@@ -13,6 +13,7 @@
 
 use core::{
     marker::PhantomData,
+    mem::MaybeUninit,
     ptr,
     sync::atomic::{
         AtomicPtr,
@@ -256,12 +257,13 @@ impl<'a> TunnelPacket<'a> {
         inflight: &InFlight,
         refreshed: &Refreshed,
     ) -> Result<(Handled<'a>, Decapsulation), (Self, Leave)> {
-        let device = match self.examine(refreshed) {
+        let mut view = MaybeUninit::uninit();
+        let device = match self.examine(&mut view, refreshed) {
             Ok(device) => device,
             Err(leave) => return Err((self, leave)),
         };
         // SAFETY: The packet is ours; what the call relies on was found by `examine`.
-        if !unsafe { bindings::knet_vxlan_decapsulate(&device, self.skb.as_ptr()) } {
+        if !unsafe { bindings::knet_vxlan_decapsulate(device, self.skb.as_ptr()) } {
             return Ok((Handled(0, PhantomData), Decapsulation::Dropped));
         }
         inflight.decapsulated(&self.skb.cx);
@@ -284,19 +286,25 @@ impl<'a> TunnelPacket<'a> {
     /// Finds the device and looks for anything that only the driver does. Changes nothing but where
     /// the headers lie.
     #[inline]
-    fn examine(&mut self, refreshed: &Refreshed) -> Result<bindings::knet_vxlan, Leave> {
-        let mut view = bindings::knet_vxlan::default();
-
+    fn examine<'b>(
+        &mut self,
+        view: &'b mut MaybeUninit<bindings::knet_vxlan>,
+        refreshed: &Refreshed,
+    ) -> Result<&'b bindings::knet_vxlan, Leave> {
         // SAFETY: The packet is ours and its data starts at the outer UDP header, with the outer
         // network header set and linear; the socket is a VXLAN socket; this is an RCU read-side
         // section.
-        match unsafe { bindings::knet_vxlan_look(self.sock, self.skb.as_ptr(), &mut view) } {
+        match unsafe { bindings::knet_vxlan_look(self.sock, self.skb.as_ptr(), view.as_mut_ptr()) }
+        {
             bindings::knet_vxlan_lookup_KNET_VXLAN_FOUND => (),
             bindings::knet_vxlan_lookup_KNET_VXLAN_NO_HEADERS => return Err(Leave::Headers),
             bindings::knet_vxlan_lookup_KNET_VXLAN_NO_FLAG => return Err(Leave::Reserved),
             bindings::knet_vxlan_lookup_KNET_VXLAN_NO_VNI => return Err(Leave::Vni),
             _ => return Err(Leave::Features),
         }
+        // SAFETY: The C side has filled it.
+        let view = unsafe { view.assume_init_ref() };
+
         if view.features & UNSUPPORTED != 0 {
             return Err(Leave::Features);
         }
@@ -309,11 +317,11 @@ impl<'a> TunnelPacket<'a> {
         if view.own_source {
             return Err(Leave::Loop);
         }
-        if !ecn_allows(&view) {
+        if !ecn_allows(view) {
             return Err(Leave::Ecn);
         }
         if view.features & bindings::VXLAN_F_LEARN != 0 {
-            self.check_learnt(&view, refreshed)?;
+            self.check_learnt(view, refreshed)?;
         }
         Ok(view)
     }
@@ -330,13 +338,24 @@ impl<'a> TunnelPacket<'a> {
         let place = refreshed.place(&self.skb.cx, &sender);
 
         if place.knows(&sender) {
-            return Ok(());
+            Ok(())
+        } else {
+            self.ask_fdb(view, place, &sender)
         }
+    }
+
+    #[cold]
+    fn ask_fdb(
+        &self,
+        view: &bindings::knet_vxlan,
+        place: &Place,
+        sender: &Sender,
+    ) -> Result<(), Leave> {
         // SAFETY: The device stays under RCU; the outer network header is set.
         if !unsafe { bindings::knet_vxlan_fdb_current(view, self.sock, self.skb.as_ptr()) } {
             return Err(Leave::Learn);
         }
-        if place.note(&sender) {
+        if place.note(sender) {
             return Ok(());
         }
         Err(Leave::Refresh)

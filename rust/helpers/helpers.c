@@ -144,9 +144,13 @@ void knet_skb_set_priority(struct sk_buff *skb, u32 priority)
 	skb->priority = priority;
 }
 
-u32 knet_skb_iif(const struct sk_buff *skb)
+/*
+ * For the egress hook. A packet socket may send with BH on, and then nothing is
+ * in flight here; what was made here and not received never is.
+ */
+bool knet_may_be_in_flight(const struct sk_buff *skb)
 {
-	return skb->skb_iif;
+	return softirq_count() && skb->skb_iif;
 }
 
 void __percpu *knet_alloc_percpu(size_t size, size_t align)
@@ -182,12 +186,6 @@ u64 knet_ktime_ns(void)
 u64 knet_random_u64(void)
 {
 	return get_random_u64();
-}
-
-/* In softirq, or with BH off by a lock or a task. */
-bool knet_bh_is_off(void)
-{
-	return softirq_count();
 }
 
 void knet_local_bh_disable(void)
@@ -285,12 +283,13 @@ bool knet_init_net_has_dev(const char *name)
 /* dev_xdp_prog_count() and dev_nit_active_rcu(), as one sees them. */
 static bool has_xdp(const struct net_device *dev)
 {
-	unsigned int mode;
+	const struct bpf_xdp_entity *end = dev->xdp_state + __MAX_XDP_MODE;
+	const struct bpf_xdp_entity *mode;
+	unsigned long any = 0;
 
-	for (mode = 0; mode < __MAX_XDP_MODE; mode++)
-		if (dev->xdp_state[mode].prog || dev->xdp_state[mode].link)
-			return true;
-	return false;
+	for (mode = dev->xdp_state; mode < end; mode++)
+		any |= (unsigned long)mode->prog | (unsigned long)mode->link;
+	return any;
 }
 
 static bool has_tap(const struct net_device *dev)
@@ -300,12 +299,30 @@ static bool has_tap(const struct net_device *dev)
 }
 
 /*
- * Whether __dev_queue_xmit() would do nothing to @skb on @dev but hand it to
- * the driver, and the driver nothing but hand it to the peer. Called from the
- * netfilter egress hook: skb->data is at the MAC header.
+ * Moves @skb across the pair as veth's transmit function does, up to where that
+ * one would queue it. Returns false when the packet was dropped on the way.
  */
-enum knet_delivery knet_veth_check(struct sk_buff *skb, struct net_device *dev,
-				   struct net_device **out)
+static bool move_across(struct sk_buff *skb, struct net_device *dev,
+			struct net_device *peer)
+{
+	unsigned int len = skb->len;
+
+	skb_reset_mac_header(skb);
+	skb_set_queue_mapping(skb, 0);
+	if (dev->priv_flags & IFF_XMIT_DST_RELEASE)
+		skb_dst_drop(skb);
+	if (__dev_forward_skb(peer, skb))
+		return false;
+	dev_sw_netstats_tx_add(dev, 1, len);
+	return true;
+}
+
+/*
+ * Moves @skb from @dev to its peer, if __dev_queue_xmit() would do nothing to it
+ * but hand it to the driver, and the driver nothing but hand it to the peer.
+ * Called from the netfilter egress hook: skb->data is at the MAC header.
+ */
+enum knet_delivery knet_veth_cross(struct sk_buff *skb, struct net_device *dev)
 {
 	const struct netdev_queue *txq = netdev_get_tx_queue(dev, 0);
 	const struct Qdisc *qdisc = rcu_dereference_bh(txq->qdisc);
@@ -340,33 +357,10 @@ enum knet_delivery knet_veth_check(struct sk_buff *skb, struct net_device *dev,
 	    (skb->ip_summed == CHECKSUM_PARTIAL &&
 	     !(dev->features & NETIF_F_HW_CSUM)))
 		return KNET_LEAVE_OTHER;
-	*out = peer;
-	return KNET_DELIVERED;
-}
-
-/*
- * Moves @skb across the pair as veth's transmit function does, up to where that
- * one would queue it. Returns false when the packet was dropped on the way.
- */
-bool knet_veth_forward(struct sk_buff *skb, struct net_device *dev,
-		       struct net_device *peer)
-{
-	unsigned int len = skb->len;
-
-	skb_reset_mac_header(skb);
-	skb_set_queue_mapping(skb, 0);
-	if (dev->priv_flags & IFF_XMIT_DST_RELEASE)
-		skb_dst_drop(skb);
-	if (__dev_forward_skb(peer, skb))
-		return false;
-	dev_sw_netstats_tx_add(dev, 1, len);
-	return true;
-}
-
-/* Of a device that has a peer: whether it is one of a veth pair. */
-bool knet_is_veth(const struct net_device *dev)
-{
-	return dev->rtnl_link_ops && dev->rtnl_link_ops->kind[0] == 'v';
+	/* Of the two kinds of devices with a peer, netkit has programs to run. */
+	if (!dev->rtnl_link_ops || dev->rtnl_link_ops->kind[0] != 'v')
+		return KNET_DRIVER;
+	return move_across(skb, dev, peer) ? KNET_CROSSED : KNET_DROPPED;
 }
 
 /*

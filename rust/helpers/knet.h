@@ -74,7 +74,7 @@ void knet_skip_ingress(struct sk_buff *skb);
 u16 knet_skb_protocol(const struct sk_buff *skb);
 int knet_skb_copy_bits(const struct sk_buff *skb, u32 offset, u8 *to, u32 len);
 void knet_skb_set_priority(struct sk_buff *skb, u32 priority);
-u32 knet_skb_iif(const struct sk_buff *skb);
+bool knet_may_be_in_flight(const struct sk_buff *skb);
 
 /* per-CPU memory */
 void __percpu *knet_alloc_percpu(size_t size, size_t align);
@@ -84,7 +84,6 @@ unsigned int knet_next_cpu(int cpu);
 unsigned int knet_nr_cpu_ids(void);
 u64 knet_ktime_ns(void);
 u64 knet_random_u64(void);
-bool knet_bh_is_off(void);
 void knet_local_bh_disable(void);
 void knet_local_bh_enable(void);
 
@@ -105,7 +104,9 @@ bool knet_init_net_has_dev(const char *name);
 
 /* delivery through a veth */
 enum knet_delivery {
-	KNET_DELIVERED,
+	KNET_CROSSED,		/* the packet is at the peer, to be received */
+	KNET_DROPPED,		/* the packet is gone */
+	KNET_DRIVER,		/* the peer's driver decides, see knet_xmit() */
 	KNET_LEAVE_NO_PEER,	/* no peer, or peer down */
 	KNET_LEAVE_XDP,		/* an XDP program on the peer sees it first */
 	KNET_LEAVE_QDISC,	/* a qdisc must see it */
@@ -115,12 +116,8 @@ enum knet_delivery {
 	KNET_LEAVE_MTU,		/* larger than the peer takes */
 	KNET_LEAVE_OTHER,	/* anything else that looks unusual */
 };
-enum knet_delivery knet_veth_check(struct sk_buff *skb, struct net_device *dev,
-				   struct net_device **peer);
-bool knet_veth_forward(struct sk_buff *skb, struct net_device *dev,
-		       struct net_device *peer);
+enum knet_delivery knet_veth_cross(struct sk_buff *skb, struct net_device *dev);
 void knet_xmit(struct sk_buff *skb, struct net_device *dev);
-bool knet_is_veth(const struct net_device *dev);
 bool knet_backlog_take(struct sk_buff *skb);
 
 /* vxlan.c: VXLAN sockets and decapsulation */
