@@ -9,14 +9,13 @@
 
 flavour=${1:-stock}
 if [ -n "${KDIR-}" ]; then
-	KDIR=$(cd "$KDIR" 2>/dev/null && pwd -P) || die "KDIR=$KDIR: no such directory"
-	export KDIR
+	kdir=$(cd "$KDIR" 2>/dev/null && pwd -P) || die "KDIR=$KDIR: no such directory"
+	export KDIR=$kdir
 	# A tree of the cache was made by the tools of the tool root.
 	case $KDIR/ in
 	"$PRISM_CACHE"/*) TOOLROOT=1 ;;
 	esac
 	[ -z "${TOOLROOT-}" ] || enter_toolroot "$0" "$@"
-	kdir=$KDIR
 	flavour=kdir
 else
 	enter_toolroot "$0" "$@"
