@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run.sh [TEST...]: the functional tests, inside a guest and as root. A test is
-# a file in tests/, named with or without .sh; all of them without arguments.
+# run.sh [--except] [TEST...]: the functional tests, inside a guest and as root. A
+# test is a file in tests/, named with or without .sh; all of them without
+# arguments, and all others with --except.
 # Prints KTAP, a subtest for each file. Environment:
 #   PRISM_THOROUGH=1  more of everything
 #   TEST_LIMIT=S      seconds that a test may take (180)
@@ -81,6 +82,11 @@ result() {
 tests=()
 if [ $# = 0 ]; then
 	tests=("$SELFTESTS"/tests/*.sh)
+elif [ "$1" = --except ]; then
+	for file in "$SELFTESTS"/tests/*.sh; do
+		name=${file##*/}
+		[[ " $* " == *" ${name%.sh} "* ]] || tests+=("$file")
+	done
 else
 	for name; do
 		tests+=("$SELFTESTS/tests/${name%.sh}.sh")

@@ -11,15 +11,16 @@ marks=0
 # refused DESCRIPTION FILE VALUE ERROR [NAMED]: writing VALUE gives that error and
 # a line that has NAMED (the file's name) and VALUE; what was there stays.
 refused() {
-	local file=$2 old lines named=${5-${2##*/}}
+	local file=$2 old lines found named=${5-${2##*/}}
 
-	old=$(cat "$file")
+	old=$(<"$file")
 	marks=$((marks + 1))
 	log_mark "bad $marks"
 	equal "$1: the error" "$(errno write "$file" "$3")" "$4"
-	equal "$1: the old value stays" "$(cat "$file")" "$old"
+	equal "$1: the old value stays" "$(<"$file")" "$old"
 	lines=$(log_since "bad $marks" | grep 'prism: ')
-	equal "$1: one line in the log" "$(grep -c . <<<"$lines")" 1 "$lines"
+	mapfile -t found <<<"$lines"
+	equal "$1: one line in the log" "${#found[@]}" 1 "$lines"
 	if [[ $lines == *"$named"*"'${3:0:20}"* ]]; then
 		pass "$1: it names $named and '$3'"
 	else

@@ -11,43 +11,41 @@ places="prerouting input ingress_nic ingress_vxlan bridge_prerouting bridge_forw
 outer="udp dport 4789 @th,416,16 5001"
 inner="udp dport 5001"
 
-# chain NAME FAMILY HOOK PRIORITY MATCH [DEVICE]
+# chain NAME FAMILY HOOK PRIORITY MATCH [DEVICE]: adds it to `rules`.
 chain() {
 	local verdict=
 	[ "$1" != "$drop" ] || verdict=drop
 
-	cat <<-END
+	rules+="
 		table $2 prism_$1 {
 			counter seen { }
 			chain $1 {
-				type filter hook $3 ${6:+device "$6"} priority $4;
+				type filter hook $3 ${6:+device \"$6\"} priority $4;
 				$5 counter name seen $verdict
 			}
-		}
-	END
+		}"
 }
 
 # install [PLACE]: all chains, of which that of PLACE drops.
 install() {
+	local rules="flush ruleset"
 	drop=${1-}
 
-	nft -f - <<-END
-		flush ruleset
-		$(chain prerouting inet prerouting -300 "$outer")
-		$(chain input inet input 0 "$outer")
-		$(chain ingress_nic netdev ingress 0 "$outer" nic0)
-		$(chain ingress_vxlan netdev ingress 0 "$inner" vx100)
-		$(chain bridge_prerouting bridge prerouting -300 "$inner")
-		$(chain bridge_forward bridge forward 0 "$inner")
-		$(chain bridge_postrouting bridge postrouting 0 "$inner")
-		$(chain egress_veth netdev egress 0 "$inner" c1h)
-	END
-	in_container nft -f - <<-END
-		flush ruleset
-		$(chain ingress_container netdev ingress 0 "$inner" eth0)
-		$(chain raw_container inet prerouting -300 "$inner")
-		$(chain input_container inet input 0 "$inner")
-	END
+	chain prerouting inet prerouting -300 "$outer"
+	chain input inet input 0 "$outer"
+	chain ingress_nic netdev ingress 0 "$outer" nic0
+	chain ingress_vxlan netdev ingress 0 "$inner" vx100
+	chain bridge_prerouting bridge prerouting -300 "$inner"
+	chain bridge_forward bridge forward 0 "$inner"
+	chain bridge_postrouting bridge postrouting 0 "$inner"
+	chain egress_veth netdev egress 0 "$inner" c1h
+	nft -f - <<<"$rules"
+
+	rules="flush ruleset"
+	chain ingress_container netdev ingress 0 "$inner" eth0
+	chain raw_container inet prerouting -300 "$inner"
+	chain input_container inet input 0 "$inner"
+	in_container nft -f - <<<"$rules"
 }
 
 in_container() { ip netns exec c1 "$@"; }
@@ -91,7 +89,7 @@ in_container nft -f - <<-END
 END
 for mode in off sync; do
 	mode $mode
-	udp4 --count 20 --window 1
+	udp4 --count 20 --window 1 --patience 100
 	matches "a packet rejected in the container in mode $mode is answered" \
 		"${got[received]-} ${got[errors]-}" "^0 [1-9]"
 done

@@ -79,7 +79,7 @@ at_most "no more run to completion than the rate and a burst of 16 allow" \
 rmdir "$RULES"/slow
 
 # Many rules of a shape.
-scale 4096 512
+scale 4096 256
 many=$REPLY
 wire rules add --count "$many" vni=100 protocol=udp "destination=$c1_ip" 'destination_port={port}' class=high enabled=1
 equal "$many rules are enabled" "${got[done]-}" "$many" "$report"
@@ -93,7 +93,7 @@ wire rules remove --count "$many"
 equal "$many rules are removed" "${got[done]-}" "$many"
 
 # A rule that appears and disappears under traffic.
-scale 1000 250
+scale 1000 150
 flips=$REPLY
 background flow udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --rate 4000
 counters
