@@ -200,6 +200,19 @@ exercise_ways() {
 	matches "other packets wait in gro_cells as always" "$low" 'cells=40'
 }
 
+# delivers COUNT: waits until so many more packets are delivered.
+delivers() {
+	local goal now tries
+
+	read -r goal <"$PRISM"/stats/delivered
+	goal=$((goal + $1))
+	for ((tries = 0; tries < 100; tries++)); do
+		pause 0.05
+		read -r now <"$PRISM"/stats/delivered
+		[ "$now" -lt $goal ] || return 0
+	done
+}
+
 # exercise_tcp [SWITCHES]: bulk in both directions while the mode is switched.
 exercise_tcp() {
 	local n
@@ -209,7 +222,7 @@ exercise_tcp() {
 	background tcp tcp --from remote --to c1 --destination "$c1_ip" --endless
 	for ((n = 0; n < ${1:-5}; n++)); do
 		mode sync
-		pause 0.1
+		delivers 20
 		mode off
 		pause 0.05
 	done
