@@ -9,7 +9,8 @@
 # PRISM off and in mode sync in turn, several rounds. Ends with one table.
 #   --quick   one short round, and a line of KTAP instead of the table
 #   --shell   a prompt in one guest with PRISM loaded and containers running
-#   --bulk    who sends it: sockperf, or a client of its messages in bursts
+#   --bulk    who sends it: sockperf in the second guest, or the cable between
+#             the two, in bursts
 #   --rate    of bulk traffic, in packets a second; it is found by trying otherwise
 #   --module  a prism.ko that is there already
 
@@ -84,13 +85,32 @@ prepare() {
 	cp build/demo/release/{memprobe,bulk} "$work/share/"
 }
 
-# guest NAME NETWORK PROCESSORS COMMAND: starts one; its pid is the last of pids.
+# cable: what the guests are joined by. Takes rates of bulk traffic from a fifo.
+rates=
+cable() {
+	local arguments
+
+	# shellcheck disable=SC2154
+	mapfile -t arguments < <(
+		. "$here/guest/common.sh"
+		printf '%s\n' "$VNI" "${port[neighbour]}" \
+			"$client_mac,$client_host" "$server_mac,$server_host" \
+			"$(mac_of bulk),${address[bulk]}" "$(mac_of neighbour),${address[neighbour]}"
+	)
+	mkfifo "$work/rates"
+	exec {rates}<>"$work/rates"
+	build/demo/release/cable "$work/to-server" "$work/to-client" "$work/rates" "${arguments[@]}" \
+		2>"$work/cable.err" &
+	pids+=($!)
+}
+
+# guest NAME PROCESSORS COMMAND: starts one; its pid is the last of pids.
 guest() {
 	local name=$1
 
 	mkdir -p build/log
-	qemu/run.sh --image demo --share "$work/share" --net "$2:$work/link" --smp "$3" \
-		--append "$clock" --timeout "$limit" --log "$PRISM_SRC/build/log/demo-$name.log" --cmd "$4" \
+	qemu/run.sh --image demo --share "$work/share" --net "connect:$work/to-$name" --smp "$2" \
+		--append "$clock" --timeout "$limit" --log "$PRISM_SRC/build/log/demo-$name.log" --cmd "$3" \
 		>"$work/$name" 2>"$work/$name.err" &
 	pids+=($!)
 }
@@ -125,6 +145,7 @@ follow() {
 	while read -r word rest; do
 		case $word in
 		step) progress_line "$rest" ;;
+		inject) echo "$rest" >&"$rates" ;;
 		bulk) progress_line "bulk traffic: $rest packets/s" ;;
 		esac
 	done < <(tail -n +1 -F --pid="${pids[1]}" "$work/client" 2>/dev/null)
@@ -135,13 +156,15 @@ measure() {
 
 	[ "$(nproc)" -lt 4 ] || processors=2
 	progress_line "starting two guests ($accel)"
-	guest server listen 2 "bash /prism/demo/server.sh $kind"
-	guest client connect "$processors" "bash /prism/demo/client.sh $rounds $seconds $kind $rate"
+	guest server 2 "bash /prism/demo/server.sh $kind"
+	guest client "$processors" "bash /prism/demo/client.sh $rounds $seconds $kind $rate"
+	cable
 	wait_ready
 	follow
 	kill -0 "${pids[0]}" 2>/dev/null || grep -q '^end$' "$work/client" || failed server
 	wait "${pids[1]}" || failed client
 	wait "${pids[0]}" || failed server
+	wait "${pids[2]}" || say "the cable: $(cat "$work/cable.err")"
 	pids=()
 	cp "$work/client" build/log/demo.data
 	progress_line "done"
@@ -178,8 +201,8 @@ if [ -n "$quick" ]; then
 	trap 'rc=$?; finish; [ $rc = 0 ] || echo "not ok 1 demo"; exit $rc' EXIT
 fi
 prepare
-# Where the guests share few processors, sockperf's own sender takes what the
-# receiver needs.
+# Where the guests share few processors, an emulated sender takes what the receiver
+# needs.
 [ -n "$kind" ] || { [ "$accel" = kvm ] && [ "$(nproc)" -ge 4 ] && kind=sockperf || kind=bursts; }
 limit=$((300 + (2 * rounds + 1) * 3 * (seconds + 10)))
 measure

@@ -61,7 +61,7 @@ $1 == "data" {
 	add("rate" SUBSEP $2 SUBSEP $3, $7)
 	for (i = 9; i <= NF; i++) {
 		split($i, pair, "=")
-		if (pair[1] == "bulk" || pair[1] == "busy")
+		if (pair[1] == "bulk")
 			add(pair[1] SUBSEP $3, pair[2])
 		else
 			sums[$2, $3, pair[1]] += pair[2]
@@ -92,9 +92,8 @@ END {
 		print rule
 	}
 	for (m = 2; m <= modes; m++)
-		printf "%-10s %-13s %37d %-6s    the receiving processor: %d %% busy\n", "neighbour",
-			labels[order[m]], median_of("bulk" SUBSEP order[m]), "pkt/s",
-			median_of("busy" SUBSEP order[m])
+		printf "%-10s %-13s %37d %s\n", "neighbour", labels[order[m]],
+			median_of("bulk" SUBSEP order[m]), "pkt/s"
 	print rule
 	text = reasons_text()
 	print "rule: packets that the service's rule counted. kernel: handed back to the kernel at some stage" \
@@ -102,7 +101,7 @@ END {
 	printf "%s", text
 	printf "Median of %d round%s of %d s. Bulk traffic: %s, %d packets/s.\n", rounds,
 		(rounds > 1 ? "s" : ""), seconds,
-		(kind == "bursts" ? "UDP in bursts of 64" : "sockperf"), bulk_rate
+		(kind == "bursts" ? "UDP in bursts of 64 from the cable" : "sockperf"), bulk_rate
 	print "memcached: throughput as memaslap tells it; latency of single gets beside it, by a client of the demo," \
 		"\n  since memaslap tells no percentiles.  nginx: wrk.  echo: sockperf, UDP, both ways."
 	if (accel != "kvm")

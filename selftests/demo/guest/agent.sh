@@ -3,7 +3,7 @@
 #
 # Commands on stdin, one line in answer to each:
 #   mode off|sync   PRISM's mode
-#   state           counters and times since boot, as NAME=NUMBER ...
+#   state           counters and the time in microseconds, as NAME=NUMBER ...
 
 . "$(dirname "$0")/common.sh"
 
@@ -15,7 +15,7 @@ value() {
 }
 
 state() {
-	local file name idle iowait _
+	local file
 
 	answer=
 	for file in "$PRISM"/stats/*; do
@@ -25,10 +25,6 @@ state() {
 		value "rule_${file##*/}" "$file/packets"
 	done
 	value bulk /sys/class/net/neighbour/statistics/tx_packets
-	# In hundredths of a second: user nice system idle iowait.
-	while read -r name _ _ _ idle iowait _; do
-		[ "$name" != cpu0 ] || answer+=" idle=$((idle + iowait))"
-	done </proc/stat
 	answer+=" now=${EPOCHREALTIME/./}"
 }
 

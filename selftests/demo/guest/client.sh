@@ -4,6 +4,7 @@
 # client.sh ROUNDS SECONDS KIND RATE: the second guest: the clients, and bulk
 # traffic to the services' neighbour, of that kind (sockperf, bursts) and rate
 # (packets a second, or auto). On stdout, beside `step` and `error`:
+#   inject RATE          bulk traffic that the cable is to send, packets a second
 #   bulk RATE            what auto has become
 #   data SERVICE MODE ROUND MEDIAN P99 RATE UNIT NAME=NUMBER...
 #                        microseconds, requests a second, what counters moved
@@ -11,7 +12,6 @@
 . "$(dirname "$0")/common.sh"
 
 rounds=$1 seconds=$2 kind=$3 bulk=$4
-enough=50     # per cent of the receiving processor that bulk traffic is to take
 services=(memcached nginx echo)
 declare -A now=() was=()
 
@@ -40,17 +40,7 @@ state() {
 # moved NAME: by how much between the last two.
 moved() { REPLY=$((${now[$1]} - ${was[$1]:-0})); }
 
-# busy_share, bulk_rate: since the last call of `state`, in REPLY. Of the times
-# that the kernel keeps, only the idle one sees interrupts between two ticks.
-busy_share() {
-	local time
-
-	moved now; time=$REPLY
-	moved idle
-	REPLY=$((100 - REPLY * 1000000 / (time > 0 ? time : 1)))
-	[ "$REPLY" -ge 0 ] || REPLY=0
-}
-
+# bulk_rate: of what arrives, since the last call of `state`, in REPLY.
 bulk_rate() {
 	local time
 
@@ -59,34 +49,47 @@ bulk_rate() {
 	REPLY=$((REPLY * 1000000 / (time > 0 ? time : 1)))
 }
 
-# Bulk traffic is not what is measured: it gets what processor the clients leave.
+# Bulk traffic is not what is measured: sockperf gets what processor the clients
+# leave, bursts come from the cable.
 bulk_pid=
 start_bulk() {
-	local to=(-i "${address[neighbour]}" -p "${port[neighbour]}")
-
 	case $kind in
 	sockperf)
-		ip netns exec bulk nice sockperf throughput --no-rdtsc "${to[@]}" -m 64 \
-			--mps="$1" -t 3600 >/run/bulk.log 2>&1 &
+		ip netns exec bulk nice sockperf throughput --no-rdtsc -i "${address[neighbour]}" \
+			-p "${port[neighbour]}" -m 64 --mps="$1" -t 3600 >/run/bulk.log 2>&1 &
+		bulk_pid=$!
+		sleep 1
+		kill -0 "$bulk_pid" || die "bulk traffic does not start: $(tail -n 3 /run/bulk.log)"
 		;;
 	bursts)
-		ip netns exec bulk nice /prism/bulk send "${to[1]}:${to[3]}" "$1" >/run/bulk.log 2>&1 &
+		echo "inject $1"
+		wait_for 10 bulk_moves || die "no bulk traffic arrives"
 		;;
 	esac
-	bulk_pid=$!
-	sleep 1
-	kill -0 "$bulk_pid" || die "bulk traffic does not start: $(tail -n 3 /run/bulk.log)"
+}
+
+bulk_moves() {
+	state
+	sleep 0.2
+	state
+	moved bulk
+	[ "$REPLY" -gt 0 ]
 }
 
 stop_bulk() {
-	[ -n "$bulk_pid" ] || return 0
-	kill "$bulk_pid" || die "bulk traffic has ended: $(tail -n 3 /run/bulk.log)"
-	wait "$bulk_pid"
-	bulk_pid=
+	case $kind in
+	sockperf)
+		kill "$bulk_pid" || die "bulk traffic has ended: $(tail -n 3 /run/bulk.log)"
+		wait "$bulk_pid"
+		;;
+	bursts)
+		echo "inject 0"
+		sleep 1
+		;;
+	esac
 }
 
-# try_bulk RATE: whether it arrives, beside a client, without drowning the
-# receiving processor; how busy that is, in share.
+# try_bulk RATE: whether it arrives, beside a client.
 try_bulk() {
 	local client
 
@@ -98,27 +101,20 @@ try_bulk() {
 	state
 	wait "$client"
 	stop_bulk
-	busy_share; share=$REPLY
 	bulk_rate
-	[ $((REPLY * 100)) -ge $(($1 * 90)) ] && [ "$share" -le 85 ]
+	[ $((REPLY * 100)) -ge $(($1 * 95)) ]
 }
 
-# calibrate: the rate, in steps of two, at which the receiving processor is busy,
-# or the highest that this machine can carry.
+# calibrate: five eighths of the highest rate of these that all arrives, in
+# packets a second.
 calibrate() {
-	local rate=4000 share try carried=''
+	local rate
 
-	for try in 1 2 3 4 5 6 7 8; do
-		step "finding the rate of bulk traffic, try $try: $rate packets/s"
-		if try_bulk "$rate"; then
-			bulk=$rate carried=1
-			[ "$share" -lt $enough ] || break
-			rate=$((rate * 2))
-		else
-			[ -z "$carried" ] || break
-			rate=$((rate / 2))
-			bulk=$rate
-		fi
+	bulk=2000
+	for rate in 4000 8000 12000 16000 24000 32000 48000 64000 96000 128000; do
+		step "finding the rate of bulk traffic: $rate packets/s"
+		try_bulk "$rate" || break
+		bulk=$((rate * 5 / 8))
 	done
 }
 
@@ -189,18 +185,17 @@ measure() {
 	esac
 	for name in "${!now[@]}"; do
 		case $name in
-		idle | now | bulk | rule_*) continue ;;
+		now | bulk | rule_*) continue ;;
 		esac
 		moved "$name"
 		[ "$REPLY" = 0 ] || counters+=" $name=$REPLY"
 	done
 	moved "rule_$1"; counters+=" rule=$REPLY"
 	bulk_rate; counters+=" bulk=$REPLY"
-	busy_share; counters+=" busy=$REPLY"
 	echo "data $1 $2 $3 $median $p99 $rate $unit$counters"
 }
 
-underlay eth0 "$client_host" 52:54:00:00:2a:02
+underlay eth0 "$client_host" "$client_mac"
 overlay eth0 "$client_host" "$server_host"
 container clients
 container bulk

@@ -14,6 +14,7 @@ VNI=42
 
 # The hosts' own network, and the containers'.
 server_host=192.168.42.1 client_host=192.168.42.2 control_port=7000
+server_mac=52:54:00:00:2a:01 client_mac=52:54:00:00:2a:02
 declare -A address=(
 	[memcached]=10.42.0.11 [nginx]=10.42.0.12 [echo]=10.42.0.13 [neighbour]=10.42.0.14
 	[clients]=10.42.0.21 [bulk]=10.42.0.22
@@ -24,6 +25,9 @@ export PRISM RULES VNI control_port
 # Lines that the host's side reads: what goes on, and what went wrong.
 step() { echo "step $*"; }
 die() { echo "error $*"; exit 1; }
+
+# mac_of CONTAINER
+mac_of() { printf '02:42:0a:2a:00:%02x' "${address[$1]##*.}"; }
 
 # in_container NAME COMMAND...
 in_container() { ip netns exec "$@"; }
@@ -63,7 +67,7 @@ container() {
 	END
 	ip -n "$1" -batch - <<-END || die "the container $1 cannot be set up"
 		link set lo up
-		link set eth0 mtu 1450 up
+		link set eth0 address $(mac_of "$1") mtu 1450 up
 		address add ${address[$1]}/24 dev eth0
 	END
 }

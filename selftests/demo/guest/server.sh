@@ -7,9 +7,11 @@
 . "$(dirname "$0")/common.sh"
 . "$DEMO/services.sh"
 
-underlay eth0 "$server_host" 52:54:00:00:2a:01
+underlay eth0 "$server_host" "$server_mac"
 overlay eth0 "$server_host" "$client_host"
 start_services "$1"
+# Who never answers is forgotten by the bridge, and flooded to.
+bridge fdb replace "$(mac_of neighbour)" dev neighbour master static
 load_prism /prism/prism.ko
 step "the first guest is ready"
 

@@ -11,8 +11,8 @@ dmesg -n 3
 echo "starting containers ..."
 ip netns add remote
 ip link set eth1 netns remote
-underlay eth0 "$server_host" 52:54:00:00:2a:01
-underlay eth1 "$client_host" 52:54:00:00:2a:02 remote
+underlay eth0 "$server_host" "$server_mac"
+underlay eth1 "$client_host" "$client_mac" remote
 overlay eth0 "$server_host" "$client_host"
 ip -n remote -batch - <<-END || die "the remote host cannot be set up"
 	link set lo up
