@@ -19,7 +19,8 @@ refused() {
 	equal "$1: the error" "$(errno write "$file" "$3")" "$4"
 	equal "$1: the old value stays" "$(<"$file")" "$old"
 	lines=$(log_since "bad $marks" | grep 'prism: ')
-	mapfile -t found <<<"$lines"
+	found=()
+	[ -z "$lines" ] || mapfile -t found <<<"$lines"
 	equal "$1: one line in the log" "${#found[@]}" 1 "$lines"
 	if [[ $lines == *"$named"*"'${3:0:20}"* ]]; then
 		pass "$1: it names $named and '$3'"
