@@ -4,9 +4,10 @@
 # test.sh [host] [stock] [debug] [latency]: run these tests (all), and end with
 # one line of sums. The tests for the debug kernel are shared by two guests, of
 # which one has a single CPU, and as many guests run at once as the machine has
-# CPUs: an emulated CPU that has to wait lets the others spin. TEST_ONLY="NAME..." runs only these files of the guest's
-# tests; TEST_TIMEOUT is the limit for a guest and TEST_LIMIT for one file, in
-# seconds; PRISM_THOROUGH=1 does more of everything. Logs are in build/log.
+# CPUs: an emulated CPU that has to wait lets the others spin.
+# TEST_ONLY="NAME..." runs only these files of the guest's tests; TEST_TIMEOUT is
+# the limit for a guest and TEST_LIMIT for one file, in seconds; PRISM_THOROUGH=1
+# does more of everything. Logs are in build/log.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -127,19 +128,19 @@ run_guests() {
 
 	for guest; do
 		while [ "$(jobs -pr | wc -l)" -ge "$slots" ]; do
-			progress
+			tell_progress
 		done
 		started+=("$guest")
 		guest_tests "$guest" >"$logs/$guest.log" 2>&1 &
 	done
 	while [ -n "$(jobs -pr)" ]; do
-		progress
+		tell_progress
 	done
 }
 
 # Says how far the guests are, from time to time.
 started=() last=
-progress() {
+tell_progress() {
 	local guest now=
 
 	sleep 1

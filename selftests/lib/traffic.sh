@@ -202,15 +202,17 @@ exercise_ways() {
 
 # delivers COUNT: waits until so many more packets are delivered.
 delivers() {
-	local goal now tries
+	local now
 
-	read -r goal <"$PRISM"/stats/delivered
-	goal=$((goal + $1))
-	for ((tries = 0; tries < 100; tries++)); do
-		pause 0.05
-		read -r now <"$PRISM"/stats/delivered
-		[ "$now" -lt $goal ] || return 0
-	done
+	read -r now <"$PRISM"/stats/delivered
+	wait_for 5 has_delivered $((now + $1))
+}
+
+has_delivered() {
+	local now
+
+	read -r now <"$PRISM"/stats/delivered
+	[ "$now" -ge "$1" ]
 }
 
 # exercise_tcp [SWITCHES]: bulk in both directions while the mode is switched.

@@ -6,15 +6,20 @@
 . "${0%/*}/../lib.sh"
 trap ended_early EXIT
 
+# tagged NAMESPACE DEVICE IP IP6: these addresses are on a VLAN of the device.
+tagged() {
+	in_ns "$1" <<-END
+		address flush dev $2
+		link add link $2 name vlan5 type vlan id 5
+		link set vlan5 mtu 1400 up
+		address add $3/24 dev vlan5
+		address add $4/64 dev vlan5 nodad
+	END
+}
+
 underlay
 overlay_bridge
-in_ns remote <<-END
-	address flush dev vx100
-	link add link vx100 name vlan5 type vlan id 5
-	link set vlan5 mtu 1400 up
-	address add $remote_ip/24 dev vlan5
-	address add $remote_ip6/64 dev vlan5 nodad
-END
+tagged remote vx100 "$remote_ip" "$remote_ip6"
 high high4 vni=100 protocol=udp "destination=$c1_ip" destination_port=5001
 high high6 vni=100 protocol=udp "destination=$c1_ip6" destination_port=5001
 
@@ -37,13 +42,7 @@ dropped "a bridge that filters VLANs"
 
 # The tag goes through to a VLAN device in the container.
 ip link set br100 type bridge vlan_filtering 0
-in_ns c1 <<-END
-	address flush dev eth0
-	link add link eth0 name vlan5 type vlan id 5
-	link set vlan5 mtu 1400 up
-	address add $c1_ip/24 dev vlan5
-	address add $c1_ip6/64 dev vlan5 nodad
-END
+tagged c1 eth0 "$c1_ip" "$c1_ip6"
 udp4 --count 5
 same "a tag that goes through to the container" udp4 --count 40 --sizes 30,1300
 equal "it is classified" "${delta[classified]} ${delta[decapsulated]}" "40 $((40 - delta[kernel_refresh]))"
