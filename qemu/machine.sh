@@ -22,14 +22,9 @@ on_hub() {
 	hub=$((hub + 1))
 }
 
-# link SPEC: a NIC whose other end is in another guest.
+# link SOCKET: a NIC whose other end listens there.
 link() {
-	local server=off more=,reconnect-ms=200
-
-	case $1 in
-	listen:*) server=on more='' ;;
-	esac
-	args+=(-netdev "stream,id=l$nic,server=$server$more,addr.type=unix,addr.path=${1#*:}")
+	args+=(-netdev "stream,id=l$nic,server=off,reconnect-ms=200,addr.type=unix,addr.path=$1")
 	card virtio-net-pci "l$nic"
 }
 
@@ -40,7 +35,7 @@ networks() {
 		case $spec in
 		virtio) on_hub virtio-net-pci ;;
 		e1000e | rtl8139 | e1000) on_hub "$spec" ;;
-		listen:* | connect:*) link "$spec" ;;
+		connect:*) link "${spec#*:}" ;;
 		none) ;;
 		*) die "--net $spec: no such network" ;;
 		esac
