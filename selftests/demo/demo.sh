@@ -122,6 +122,8 @@ failed() {
 	local why
 
 	why=$(sed -n 's/^error //p' "$work/$1" | head -n 1)
+	# Without the cable there is nobody to answer.
+	[ ! -s "$work/cable.err" ] || why=$(cat "$work/cable.err")
 	grep -v '^\[' "$work/$1.err" | tail -n 5 >&2 || :
 	die "the ${1/_/ } guest failed${why:+: $why}; its console is in build/log/demo-$1.log"
 }

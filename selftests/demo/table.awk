@@ -49,6 +49,7 @@ BEGIN {
 }
 
 $1 == "bulk" { bulk_rate = $2 }
+$1 == "gap" { gap = $2 }
 $1 == "end" { ended = 1 }
 
 $1 == "data" {
@@ -99,9 +100,9 @@ END {
 	print "rule: packets that the service's rule counted. kernel: handed back to the kernel at some stage" \
 		(text ? ", because:" : ".")
 	printf "%s", text
-	printf "Median of %d round%s of %d s. Bulk traffic: %s, %d packets/s.\n", rounds,
-		(rounds > 1 ? "s" : ""), seconds,
-		(kind == "bursts" ? "UDP in bursts of 64 from the cable" : "sockperf"), bulk_rate
+	printf "Median of %d round%s of %d s. Bulk traffic: UDP from %s, %d packets/s, under which the NIC\n" \
+		"  interrupts once in %d us, that is, for 64 packets. The bridge asks netfilter, which tracks connections.\n",
+		rounds, (rounds > 1 ? "s" : ""), seconds, (kind == "bursts" ? "the cable" : "sockperf"), bulk_rate, gap
 	print "memcached: throughput as memaslap tells it; latency of single gets beside it, by a client of the demo," \
 		"\n  since memaslap tells no percentiles.  nginx: wrk.  echo: sockperf, UDP, both ways."
 	if (accel != "kvm")

@@ -6,6 +6,7 @@
 # (packets a second, or auto). On stdout, beside `step` and `error`:
 #   inject RATE          bulk traffic that the cable is to send, packets a second
 #   bulk RATE            what auto has become
+#   gap MICROSECONDS     between interrupts of the first guest's NIC under bulk traffic
 #   data SERVICE MODE ROUND MEDIAN P99 RATE UNIT NAME=NUMBER...
 #                        microseconds, requests a second, what counters moved
 
@@ -103,6 +104,15 @@ try_bulk() {
 	stop_bulk
 	bulk_rate
 	[ $((REPLY * 100)) -ge $(($1 * 95)) ]
+}
+
+# moderate PACKETS_PER_SECOND: interrupts as hardware moderates them under such
+# a load: one for 64 packets, which is what NAPI takes at a time.
+moderate() {
+	local gap=$((64 * 1000000 / $1))
+
+	ask moderate $gap
+	echo "gap $gap"
 }
 
 # calibrate: five eighths of the highest rate of these that all arrives, in
@@ -217,6 +227,7 @@ if [ "$rounds" -gt 1 ]; then
 		measure "$service" idle 0
 	done
 fi
+moderate "$bulk"
 start_bulk "$bulk"
 for ((round = 1; round <= rounds; round++)); do
 	# What drifts hurts both modes alike when each comes first in turn.

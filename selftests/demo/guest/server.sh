@@ -9,6 +9,7 @@
 
 underlay eth0 "$server_host" "$server_mac"
 overlay eth0 "$server_host" "$client_host"
+firewall
 start_services "$1"
 # Who never answers is forgotten by the bridge, and flooded to.
 bridge fdb replace "$(mac_of neighbour)" dev neighbour master static

@@ -39,6 +39,22 @@ nginx_config() {
 	END
 }
 
+# firewall: what Docker and Kubernetes have on a host: the bridge asks netfilter,
+# which tracks connections.
+firewall() {
+	modprobe br_netfilter &&
+		sysctl -q -w net.bridge.bridge-nf-call-iptables=1 &&
+		nft -f - <<-END || die "the firewall cannot be set up"
+			table inet filter {
+				chain forward {
+					type filter hook forward priority filter; policy accept;
+					ct state established,related accept
+					ct state invalid drop
+				}
+			}
+		END
+}
+
 # start_services [KIND]: KIND of bulk traffic, sockperf or bursts.
 start_services() {
 	local name

@@ -53,7 +53,7 @@ const USAGE: &str = "usage: cable SERVER_SOCKET CLIENT_SOCKET RATES VNI PORT \
     RATES is a file that has packets per second on its lines, 0 for none; each of the last four is MAC,IP";
 
 /// Frames that follow each other without a gap.
-const BURST: u32 = 64;
+const BURST: u32 = 16;
 /// Bytes in a datagram of bulk traffic.
 const CONTENT: usize = 64;
 
