@@ -80,7 +80,7 @@ left_to_kernel() {
 
 # hooks: how many hooks and references of the module the kernel shows.
 prism_hooks() {
-	nft list hooks 2>/dev/null | grep -c '\[prism\]'
+	command nft list hooks 2>/dev/null | grep -c '\[prism\]'
 }
 
 # errno write|mkdir|rmdir ...: prints ok or the name of the error.

@@ -16,12 +16,35 @@ host_dev=nic0 remote_dev=nic1
 # What a container is behind: veth or netkit.
 pair_kind=${pair_kind:-veth}
 
-# The remote end's address in the overlay, and its VXLAN device's MAC address.
-remote_mac=02:00:00:00:00:02
+# The MAC addresses of the VXLAN devices, where they are to be known.
+host_mac=02:00:00:00:00:01 remote_mac=02:00:00:00:00:02
 
 # in_ns NAMESPACE: runs lines of `ip` commands from stdin there; the empty name
 # is the host.
-in_ns() { ip ${1:+-n "$1"} -batch -; }
+in_ns() {
+	local text
+
+	if [ -z "${collecting-}" ]; then
+		ip ${1:+-n "$1"} -batch -
+		return
+	fi
+	IFS= read -r -d '' text || :
+	[[ " ${namespaces[*]} " == *" $1 "* ]] || namespaces+=("$1")
+	lines["ns $1"]+=$text
+}
+
+# together FUNCTION ARG...: what it has `in_ns` do, with one program for each
+# namespace: the host first, then the others as they come.
+together() {
+	local namespaces=() name collecting=1
+	local -A lines=(["ns "]=)
+
+	"$@"
+	ip -batch - <<<"${lines["ns "]}" || return
+	for name in "${namespaces[@]}"; do
+		[ -z "$name" ] || ip -n "$name" -batch - <<<"${lines["ns $name"]}" || return
+	done
+}
 
 # nic_of NUMBER: the name of the NIC that QEMU gave that number; none if there
 # is no such NIC.
@@ -85,7 +108,7 @@ underlay() {
 		host_dev=bond7 entry_dev=nic0
 		;;
 	tap*) cable "$kind" ;;
-	nogro) ethtool -K nic0 gro off ;;
+	nogro) nic_gro off ;;
 	threaded) echo 1 >/sys/class/net/nic0/threaded ;;
 	esac
 	address "$host_dev" '' "$host_ip" "$host_ip6"
@@ -124,7 +147,7 @@ container() {
 	local name=$1 host=${3-} mac
 	printf -v mac '02:00:00:00:00:%02x' "$2"
 
-	ip netns add "$name"
+	in_ns '' <<<"netns add $name"
 	case $pair_kind in
 	netkit)
 		in_ns "$host" <<-END
@@ -197,9 +220,14 @@ flat_addresses() {
 # overlay_bridge [VNI [PORT [FAMILY]]]: containers c1 and c2 on a bridge whose
 # port is the VXLAN device.
 overlay_bridge() {
+	overlay_addresses "${4:-100}"
+	together make_overlay_bridge "$@"
+	path=("${entry_dev:-$host_dev}" "vx${1:-100}" eth0)
+}
+
+make_overlay_bridge() {
 	local vni=${1:-100}
 
-	overlay_addresses "${4:-100}"
 	vtep_remote "$vni" "${@:2:2}"
 	vtep_host "$vni" "${@:2:2}"
 	container c1 17
@@ -212,15 +240,19 @@ overlay_bridge() {
 		link set br$vni up
 	END
 	flat_addresses "$vni" c1 c2
-	path=("${entry_dev:-$host_dev}" "vx$vni" eth0)
 }
 
 # overlay_bridge_in_netns: as Docker does it: bridge, VXLAN device and the
 # containers' ends in a namespace of their own, the socket in the host's.
 overlay_bridge_in_netns() {
 	overlay_addresses
+	together make_overlay_bridge_in_netns
+	path=("${entry_dev:-$host_dev}" vx100 eth0)
+}
+
+make_overlay_bridge_in_netns() {
 	vtep_remote
-	ip netns add overlay
+	in_ns '' <<<"netns add overlay"
 	vtep_host
 	in_ns '' <<<"link set vx100 netns overlay"
 	container c1 17 overlay
@@ -234,7 +266,6 @@ overlay_bridge_in_netns() {
 		link set br100 up
 	END
 	flat_addresses 100 c1 c2
-	path=("${entry_dev:-$host_dev}" vx100 eth0)
 }
 
 # routed_remote: the remote end of the routed overlays. Its packets come from
@@ -244,7 +275,7 @@ routed_remote() {
 	c1_ip=10.244.0.11 c1_ip6=fd00:244::11
 	vtep_remote 100 4789 4 nolearning
 	vtep_host 100 4789 4 nolearning
-	read -r host_mac </sys/class/net/vx100/address
+	in_ns '' <<<"link set vx100 address $host_mac"
 	in_ns remote <<-END
 		link add pod0 type dummy
 		link set pod0 up
@@ -269,6 +300,11 @@ routed_remote() {
 
 # overlay_routed: as flannel does it: the VXLAN device routes to a bridge.
 overlay_routed() {
+	together make_overlay_routed
+	path=("${entry_dev:-$host_dev}" vx100 eth0)
+}
+
+make_overlay_routed() {
 	routed_remote
 	container c1 17
 	in_ns '' <<-END
@@ -284,11 +320,15 @@ overlay_routed() {
 		route add default via 10.244.0.1
 		route add default via fd00:244::1
 	END
-	path=("${entry_dev:-$host_dev}" vx100 eth0)
 }
 
 # overlay_veth: as Calico does it: the VXLAN device routes to each container.
 overlay_veth() {
+	together make_overlay_veth
+	path=("${entry_dev:-$host_dev}" vx100 eth0)
+}
+
+make_overlay_veth() {
 	local mac=ee:ee:ee:ee:ee:ee
 
 	routed_remote
@@ -308,12 +348,11 @@ overlay_veth() {
 		route add default via 169.254.1.1 dev eth0 onlink
 		route add default via fe80::1 dev eth0 onlink
 	END
-	path=("${entry_dev:-$host_dev}" vx100 eth0)
 }
 
 # clean: takes down what tests build, whatever it was, and forgets the rules.
 clean() {
-	local name dir kind
+	local dir name _
 
 	if loaded; then
 		mode off
@@ -323,33 +362,57 @@ clean() {
 	trace_remove
 	# While the NIC is up: the kernel waits for ever for the thread of one that is down.
 	echo 0 >/sys/class/net/nic0/threaded
-	ethtool -K nic0 gro on
+	if [ -e "$gro_is_off" ]; then
+		nic_gro on
+	fi
 	if [ -n "$cable_pid" ]; then
 		kill "$cable_pid" && wait "$cable_pid"
 		cable_pid=
 	fi
+	for dir in /sys/class/net/*; do
+		remove_link "${dir##*/}"
+	done >"$clean_commands"
+	echo "link del group 9" >>"$clean_commands"
 	for dir in /run/netns/*; do
 		name=${dir##*/}
 		[ "$name" = remote ] || [ "$name" = '*' ] || echo "netns del $name"
-	done | in_ns ''
-	remove_links ''
-	remove_links remote
-	nft flush ruleset
-	ip netns exec remote nft flush ruleset
+	done >>"$clean_commands"
+	ip -force -batch "$clean_commands" 2>/dev/null
+	while IFS=': ' read -r _ name _; do
+		remove_link "${name%%@*}"
+	done < <(ip -n remote -o link) >"$clean_commands"
+	echo "link del group 9" >>"$clean_commands"
+	ip -n remote -force -batch "$clean_commands" 2>/dev/null
+	if [ -e "$has_ruleset" ]; then
+		nft flush ruleset
+		rm "$has_ruleset"
+	fi
 	echo 0 >/proc/sys/net/ipv4/ip_forward
 	echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
 }
 
-# remove_links NAMESPACE: all devices but lo and the NICs, which go down.
-remove_links() {
-	local _ name
+# remove_link NAME: the commands that put this device among those to be removed
+# at once, or take the NIC down.
+remove_link() {
+	case $1 in
+	lo | sit0 | tunl0 | ip6tnl0) ;;
+	nic*) printf '%s\n' "link set $1 nomaster" "link set $1 down" "address flush dev $1" ;;
+	*) echo "link set $1 group 9" ;;
+	esac
+}
+clean_commands=/run/selftests.clean
 
-	while IFS=': ' read -r _ name _; do
-		name=${name%%@*}
-		case $name in
-		lo | sit0 | tunl0 | ip6tnl0) ;;
-		nic*) printf '%s\n' "link set $name nomaster" "link set $name down" "address flush dev $name" ;;
-		*) echo "link del $name" ;;
-		esac
-	done < <(ip ${1:+-n "$1"} -o link 2>/dev/null) | ip ${1:+-n "$1"} -force -batch - 2>/dev/null
+# nic_gro on|off: GRO of nic0; `clean` turns it on again.
+gro_is_off=/run/selftests.gro-is-off
+nic_gro() {
+	ethtool -K nic0 gro "$1"
+	: >"$gro_is_off"
+	[ "$1" = off ] || rm "$gro_is_off"
+}
+
+# nft ARG...: `clean` flushes the host's ruleset.
+has_ruleset=/run/selftests.has-ruleset
+nft() {
+	: >"$has_ruleset"
+	command nft "$@"
 }

@@ -82,9 +82,9 @@ background steady udp --from remote --to c1 --source "$remote_ip" --destination 
 for ((n = 0; n < 6; n++)); do
 	echo nic0 >"$PRISM"/devices
 	echo lo >"$PRISM"/devices
-	ethtool -K nic0 gro off
+	nic_gro off
 	echo auto >"$PRISM"/devices
-	ethtool -K nic0 gro on
+	nic_gro on
 done
 ended steady
 equal "nothing is lost when entry devices and GRO change" \
