@@ -37,9 +37,12 @@ in_ns() {
 # namespace: the host first, then the others as they come.
 together() {
 	local namespaces=() name collecting=1
-	local -A lines=(["ns "]=)
+	local -A lines=(["ns "]="")
 
+	# One `ip` makes no more than one netkit pair: "duplicate mode".
+	[ "$pair_kind" != netkit ] || collecting=
 	"$@"
+	[ -n "$collecting" ] || return 0
 	ip -batch - <<<"${lines["ns "]}" || return
 	for name in "${namespaces[@]}"; do
 		[ -z "$name" ] || ip -n "$name" -batch - <<<"${lines["ns $name"]}" || return

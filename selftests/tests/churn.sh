@@ -22,7 +22,7 @@ for ((n = 0; n < REPLY; n++)); do
 	in_ns '' <<<"link set c9h master br100"
 	echo "address add ${c1_ip%.*}.99/24 dev eth0" | in_ns c9
 	"$WIRE" udp --from remote --to c9 --source "$remote_ip" --source-port 41000 --port 5009 \
-		--destination "${c1_ip%.*}.99" --count 0 >/run/selftests.c9 2>&1 &
+		--destination "${c1_ip%.*}.99" --count 0 --patience 50 >/run/selftests.c9 2>&1 &
 	pid=$!
 	pause 0.15
 	# The namespace and its devices go while packets are under way.
