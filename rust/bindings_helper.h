@@ -16,3 +16,4 @@
 
 #include "control.h"
 #include "knet.h"
+#include "nic.h"

@@ -16,6 +16,12 @@ pub fn name_too_long() -> Error {
     number(bindings::ENAMETOOLONG)
 }
 
+/// `ENETDOWN`: the device is down.
+#[cfg(KNET_NIC)]
+pub(crate) fn net_down() -> Error {
+    number(bindings::ENETDOWN)
+}
+
 /// `EINPROGRESS`: somebody else goes on with it.
 #[inline]
 pub(crate) fn in_progress() -> Error {

@@ -9,7 +9,8 @@
 //! twice. A [`context::RxContext`] stands for "BH is off on this CPU, and an RCU read-side section is
 //! entered"; what is per CPU or under RCU asks to be shown one.
 //!
-//! Not supported: transmitting packets of one's own, NAPI contexts, more than one user of a hook.
+//! Not supported: transmitting packets of one's own, more than one user of a hook. With `KNET_NIC` set,
+//! which the module is built without, there is also what measurements need: a NIC without hardware.
 
 #![deny(missing_docs)]
 
@@ -51,9 +52,13 @@ pub mod inflight;
 pub mod log;
 pub mod netdev;
 pub mod netfilter;
+#[cfg(KNET_NIC)]
+pub mod nic;
 pub mod percpu;
 pub mod rcu;
 pub mod reclaim;
+#[cfg(KNET_NIC)]
+pub mod sink;
 mod skb;
 pub mod sysfs;
 pub mod time;

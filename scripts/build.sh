@@ -1,13 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh [stock|debug]: build prism.ko for that kernel, or for KDIR where it
-# is set, in build/RELEASE. What was built for the stock kernel or for KDIR is
-# also prism.ko at the top. CLIPPY=1 lints it, in build/RELEASE-clippy.
+# build.sh [stock|debug] [simnic]: build prism.ko for that kernel, or for KDIR
+# where it is set, in build/RELEASE. What was built for the stock kernel or for
+# KDIR is also prism.ko at the top. CLIPPY=1 lints it, in build/RELEASE-clippy.
+# With simnic, the same for the measurements' NIC, in build/RELEASE-simnic.
 
 . "$(dirname "$0")/lib.sh"
 
 flavour=${1:-stock}
+case ${2-} in
+'') module=prism source=$PRISM_SRC ;;
+simnic) module=simnic source=$PRISM_SRC/selftests/simnic ;;
+*) die "build.sh [stock|debug] [simnic]" ;;
+esac
 if [ -n "${KDIR-}" ]; then
 	kdir=$(cd "$KDIR" 2>/dev/null && pwd -P) || die "KDIR=$KDIR: no such directory"
 	export KDIR=$kdir
@@ -38,9 +44,9 @@ compiler() {
 }
 
 release=$(cat "$kdir/include/config/kernel.release")
-name=$release${CLIPPY:+-clippy}
+name=$release${2:+-$2}${CLIPPY:+-clippy}
 out=$PRISM_SRC/build/$name
-args=(-C "$kdir" M="$PRISM_SRC" MO="$out" -j"${JOBS:-$(nproc)}" --no-print-directory)
+args=(-C "$kdir" M="$source" MO="$out" -j"${JOBS:-$(nproc)}" --no-print-directory)
 [ -z "${V-}" ] || args+=(V="$V")
 [ -z "${CLIPPY-}" ] || args+=(CLIPPY=1)
 mapfile -t -O ${#args[@]} args < <(compiler)
@@ -50,5 +56,6 @@ mkdir -p "$out"
 	flock 9
 	env -u KDIR -u MAKEFLAGS -u MFLAGS make "${args[@]}" modules
 ) 9>"$PRISM_SRC/build/.$name.lock" 1>&2
-[ "$flavour" = debug ] || [ -n "${CLIPPY-}" ] || ln -sfn "build/$name/prism.ko" "$PRISM_SRC/prism.ko"
-echo "build/$name/prism.ko"
+[ "$flavour" = debug ] || [ "$module" != prism ] || [ -n "${CLIPPY-}" ] ||
+	ln -sfn "build/$name/prism.ko" "$PRISM_SRC/prism.ko"
+echo "build/$name/$module.ko"

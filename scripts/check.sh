@@ -91,17 +91,22 @@ check_c() {
 		--max-line-length=100 --ignore FILE_PATH_CHANGES,SPDX_LICENSE_TAG,OPEN_BRACE -f
 }
 
-# clippy, and no warning at all, from the build of the module.
+# clippy, and no warning at all, from the build of the modules.
 check_module() {
 	local log=build/check-module.log
 
 	mkdir -p build
 	rm -rf build/*-clippy
-	CLIPPY=1 scripts/build.sh stock >"$log" 2>&1 || { cat "$log"; return 1; }
+	{
+		CLIPPY=1 scripts/build.sh stock && CLIPPY=1 scripts/build.sh stock simnic
+	} >"$log" 2>&1 || { cat "$log"; return 1; }
 	! grep -qE '^warning|: warning:' "$log" || { cat "$log"; return 1; }
 }
 
-check_forbid_unsafe() { grep -q '^#!\[forbid(unsafe_code)\]' prism/prism_main.rs; }
+check_forbid_unsafe() {
+	grep -q '^#!\[forbid(unsafe_code)\]' prism/prism_main.rs &&
+		grep -q '^#!\[forbid(unsafe_code)\]' selftests/simnic/simnic_main.rs
+}
 
 check_clippy() {
 	local crate

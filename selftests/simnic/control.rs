@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The files of a NIC in configfs.
+//!
+//! | file | |
+//! |---|---|
+//! | `flows` | the traffic: a line adds a flow, see [`model::flow`](crate::model::flow); `none` removes all |
+//! | `duration_ms`, `warmup_ms` | how long it lasts, and how much of it does not count |
+//! | `sinks` | a line `ADDRESS PORT` opens a socket in the writer's network namespace; `none` closes all |
+//! | `running` | 1 starts the traffic, and is read until all of it was handed over; 0 ends it |
+//! | `address` | the NIC's MAC address |
+
+use core::{
+    fmt::Write,
+    net::IpAddr,
+    str, //
+};
+
+use kernel::{
+    debugfs, fmt, new_mutex,
+    prelude::*,
+    str::CString,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+};
+
+use knet::{
+    configfs::Items,
+    files::{
+        Files,
+        Page, //
+    },
+    nic::Nic,
+    sink::Sink, //
+};
+
+use crate::{
+    device::Device,
+    model::flow::{
+        Flow,
+        Mac, //
+    },
+};
+
+/// The longest traffic, in ms.
+const DURATION_MAX: u32 = 3_600_000;
+
+/// Makes the NICs.
+pub(crate) struct Nics {
+    results: debugfs::Dir,
+}
+
+impl Nics {
+    /// NICs whose results are in `results`.
+    pub(crate) fn new(results: debugfs::Dir) -> Self {
+        Self { results }
+    }
+}
+
+impl Items for Nics {
+    type Item = Directory;
+
+    fn make(&self, name: &CStr) -> Result<impl PinInit<Directory, Error>> {
+        let device = Device::new()?;
+        let nic = Nic::register(name, device.clone())?;
+        let directory = self.results.subdir(name);
+        let name = CString::try_from(name)?;
+
+        Ok(pin_init::pin_init_scope(move || {
+            let results = KBox::pin_init(
+                directory.read_callback_file(
+                    c"results",
+                    device,
+                    &|device: &Arc<Device>, f: &mut fmt::Formatter<'_>| {
+                        core::fmt::Display::fmt(&**device, f)
+                    },
+                ),
+                GFP_KERNEL,
+            )?;
+
+            Ok(try_pin_init!(Directory {
+                name,
+                _results: results,
+                sinks <- new_mutex!(KVec::new()),
+                settings <- new_mutex!(Settings::default()),
+                nic,
+            }? Error))
+        }))
+    }
+
+    fn removed(&self, directory: &Directory) {
+        directory.nic.driver().stop();
+    }
+}
+
+/// What can be set.
+struct Settings {
+    flows: KVVec<Flow>,
+    text: KVec<u8>,
+    duration_ms: u32,
+    warmup_ms: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            flows: KVVec::new(),
+            text: KVec::new(),
+            duration_ms: 1000,
+            warmup_ms: 0,
+        }
+    }
+}
+
+/// An open socket.
+struct Open {
+    address: IpAddr,
+    port: u16,
+    _sink: Sink<Device>,
+}
+
+/// The directory of a NIC.
+///
+/// The fields are dropped in this order: sockets go before what they report to.
+#[pin_data]
+pub(crate) struct Directory {
+    name: CString,
+    _results: Pin<KBox<debugfs::File<Arc<Device>>>>,
+    #[pin]
+    sinks: Mutex<KVec<Open>>,
+    #[pin]
+    settings: Mutex<Settings>,
+    nic: Nic<Device>,
+}
+
+/// A file of a NIC.
+#[derive(Clone, Copy)]
+pub(crate) enum File {
+    Flows,
+    DurationMs,
+    WarmupMs,
+    Sinks,
+    Running,
+    Address,
+}
+
+impl Files for Directory {
+    type File = File;
+
+    const FILES: &'static [File] = &[
+        File::Flows,
+        File::DurationMs,
+        File::WarmupMs,
+        File::Sinks,
+        File::Running,
+        File::Address,
+    ];
+
+    fn name(file: File) -> &'static CStr {
+        match file {
+            File::Flows => c"flows",
+            File::DurationMs => c"duration_ms",
+            File::WarmupMs => c"warmup_ms",
+            File::Sinks => c"sinks",
+            File::Running => c"running",
+            File::Address => c"address",
+        }
+    }
+
+    fn is_writable(file: File) -> bool {
+        !matches!(file, File::Address)
+    }
+
+    fn show(&self, file: File, page: &mut Page<'_>) -> Result {
+        match file {
+            File::Flows => {
+                let settings = self.settings.lock();
+                page.write_str(str::from_utf8(&settings.text).unwrap_or_default())
+            }
+            File::DurationMs => writeln!(page, "{}", self.settings.lock().duration_ms),
+            File::WarmupMs => writeln!(page, "{}", self.settings.lock().warmup_ms),
+            File::Sinks => self
+                .sinks
+                .lock()
+                .iter()
+                .try_for_each(|open| writeln!(page, "{} {}", open.address, open.port)),
+            File::Running => writeln!(page, "{}", u8::from(self.nic.driver().is_running())),
+            File::Address => {
+                let [a, b, c, d, e, f] = self.nic.address();
+                writeln!(page, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
+            }
+        }?;
+        Ok(())
+    }
+
+    fn store(&self, file: File, value: &[u8]) -> Result {
+        let text = str::from_utf8(value).map_err(|_| EINVAL)?;
+
+        match file {
+            File::Flows => self.add_flows(text),
+            File::DurationMs => {
+                self.settings.lock().duration_ms = self.number(text, 1)?;
+                Ok(())
+            }
+            File::WarmupMs => {
+                self.settings.lock().warmup_ms = self.number(text, 0)?;
+                Ok(())
+            }
+            File::Sinks => self.open(text.trim()),
+            File::Running => match text.trim() {
+                "0" => {
+                    self.nic.driver().stop();
+                    Ok(())
+                }
+                "1" => self.start(),
+                _ => Err(self.refuse(&"running takes 0 or 1")),
+            },
+            File::Address => Err(EACCES),
+        }
+    }
+}
+
+impl Directory {
+    /// Logs why a value is refused.
+    fn refuse(&self, why: &dyn core::fmt::Display) -> Error {
+        if knet::log::may_log() {
+            pr_warn!("{:?}: {}\n", &*self.name, format_args!("{why}"));
+        }
+        EINVAL
+    }
+
+    fn number(&self, text: &str, least: u32) -> Result<u32> {
+        text.trim()
+            .parse()
+            .ok()
+            .filter(|number| (least..=DURATION_MAX).contains(number))
+            .ok_or_else(|| self.refuse(&"no number of milliseconds, or too large a one"))
+    }
+
+    fn add_flows(&self, text: &str) -> Result {
+        let mut settings = self.settings.lock();
+
+        if text.trim() == "none" {
+            settings.flows.clear();
+            settings.text.clear();
+            return Ok(());
+        }
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            let flow = Flow::parse(line).map_err(|why| self.refuse(&why))?;
+
+            settings.flows.reserve(1, GFP_KERNEL)?;
+            settings
+                .text
+                .extend_from_slice(line.as_bytes(), GFP_KERNEL)?;
+            settings.text.push(b'\n', GFP_KERNEL)?;
+            settings.flows.push(flow, GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+
+    fn open(&self, text: &str) -> Result {
+        if text == "none" {
+            self.sinks.lock().clear();
+            return Ok(());
+        }
+        let words = text.split_once(' ');
+        let parsed = words
+            .and_then(|(address, port)| Some((address.parse().ok()?, port.trim().parse().ok()?)));
+        let (address, port) =
+            parsed.ok_or_else(|| self.refuse(&"a sink is an address and a port"))?;
+        let sink = Sink::open(address, port, self.nic.driver().clone())?;
+
+        self.sinks.lock().push(
+            Open {
+                address,
+                port,
+                _sink: sink,
+            },
+            GFP_KERNEL,
+        )?;
+        Ok(())
+    }
+
+    fn start(&self) -> Result {
+        let settings = self.settings.lock();
+        let start = self.nic.driver().start(
+            &settings.flows,
+            settings.duration_ms,
+            settings.warmup_ms,
+            Mac(self.nic.address()),
+        )?;
+
+        self.nic
+            .interrupt_at(start)
+            .inspect_err(|_| self.nic.driver().stop())
+    }
+}
