@@ -7,13 +7,15 @@
 # make check           formats, lints, licences, documents
 # make test            host tests, then guests on the stock and a debug kernel
 # make demo            vanilla and PRISM side by side, in two guests
+# make bench           PRISM beside its peers in virtual time (SCENARIO=, PEERS=)
+# make bench-compare   what changed since OLD=FILE (NEW=build/bench/results.json)
 # make shell           a prompt in a guest with PRISM and the demo's topology
 # make clean           remove what was built here; the cache stays
 #
 # What they need (tool root, kernels, guest images) is made once and kept in
 # PRISM_CACHE, by default ~/.cache/prism. Kbuild says what the module is made of.
 
-export KERNEL KDIR TOOLROOT INSTALL_MOD_PATH V JOBS
+export KERNEL KDIR TOOLROOT INSTALL_MOD_PATH V JOBS SCENARIO PEERS OUT
 
 # The scripts bring their own make with its own jobs.
 unexport MAKEFLAGS MFLAGS
@@ -36,6 +38,12 @@ test:
 demo:
 	@selftests/demo/demo.sh
 
+bench:
+	@selftests/bench/bench.sh
+
+bench-compare:
+	@selftests/bench/bench.sh compare $(OLD) $(NEW)
+
 shell:
 	@selftests/demo/demo.sh --shell
 
@@ -43,6 +51,6 @@ clean:
 	@scripts/clean.sh
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,11p'
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,13p'
 
-.PHONY: all modules debug install modules_install check test demo shell clean help
+.PHONY: all modules debug install modules_install check test demo bench bench-compare shell clean help

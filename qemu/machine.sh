@@ -65,6 +65,8 @@ machine() {
 	[ -n "$mem$debug" ] || args[-1]=1024
 	if [ -n "$icount" ]; then
 		args+=(-accel tcg,thread=single -icount shift=0,sleep=off -cpu max,la57=off -smp 1)
+		# What else differs from run to run: the time of day, and random numbers.
+		args+=(-rtc base=2026-01-01T00:00:00,clock=vm -seed 1)
 	elif [ "$accel" = kvm ]; then
 		args+=(-accel kvm -cpu host -smp "$smp")
 	else

@@ -42,8 +42,10 @@ use crate::{
     },
 };
 
-/// How long after it is started a traffic begins, in ns: enough to leave the system call.
+/// How long after it is started a traffic begins at least, in ns: enough to leave the system call.
 const LEAD_NS: u64 = 2_000_000;
+/// It begins at a multiple of this, in ns: in the same phase of what the kernel does at regular times.
+const PHASE_NS: u64 = 100_000_000;
 
 /// The state of a NIC.
 pub(crate) struct Device {
@@ -90,7 +92,10 @@ impl Device {
         let records = KBox::new(records_of(flows)?, GFP_KERNEL)?;
         self.records.replace(Some(records));
 
-        let start = time::now_ns().saturating_add(LEAD_NS);
+        let start = time::now_ns()
+            .saturating_add(LEAD_NS)
+            .checked_next_multiple_of(PHASE_NS)
+            .ok_or(ERANGE)?;
         let warmup = u64::from(warmup_ms).saturating_mul(1_000_000);
         self.settled
             .store(start.saturating_add(warmup), Ordering::Relaxed);

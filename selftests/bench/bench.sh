@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# bench.sh: measures PRISM beside its peers, in virtual time, and writes results,
+# tables and plots to build/bench. From the environment:
+#   SCENARIO=NAME  only that one of scenarios/
+#   PEERS=A,B      only these
+#   OUT=DIR        instead of build/bench
+# bench.sh compare OLD [NEW]: what changed from one results.json to another
+# (build/bench/results.json); fails where a figure got worse.
+
+. "$(dirname "$0")/../../scripts/lib.sh"
+
+here=$PRISM_SRC/selftests/bench
+cd "$PRISM_SRC"
+# Static: built in the tool root, it runs outside.
+bench=build/bench-tool/x86_64-unknown-linux-gnu/release/bench
+
+build() {
+	scripts/in-toolroot.sh cargo build --quiet --release --locked \
+		--manifest-path "$here/Cargo.toml" --target-dir "$PRISM_SRC/build/bench-tool" \
+		--config "$here/.cargo/config.toml"
+}
+
+# module_info KEY MODULE: what modinfo tells.
+module_info() { tr '\0' '\n' <"$2" | sed -n "s/^$1=//p" | head -n 1; }
+
+# stage DIR: what the guest gets.
+stage() {
+	rm -rf "$1"
+	mkdir -p "$1"
+	cp "$(scripts/build.sh stock)" "$1/prism.ko"
+	cp "$(scripts/build.sh stock simnic)" "$1/simnic.ko"
+	cp -r "$here/guest" "$1/"
+	scripts/in-toolroot.sh clang -O2 -g -target bpf -Wall -Werror -I/usr/include/x86_64-linux-gnu \
+		-c "$here/bpf/peers.bpf.c" -o "$1/peers.bpf.o"
+}
+
+case ${1-run} in
+compare)
+	[ $# -ge 2 ] || die "compare what? OLD=FILE"
+	build
+	exec "$bench" compare "$2" "${3:-build/bench/results.json}"
+	;;
+run) ;;
+*) die "usage: bench.sh [run | compare OLD [NEW]]" ;;
+esac
+
+unset KDIR
+scripts/toolroot.sh >/dev/null
+kernel=$(scripts/kernel.sh stock)
+scripts/image.sh test >/dev/null
+mkdir -p build/log
+stage "$PRISM_SRC/build/share-bench" 2>build/log/bench-build.log ||
+	{ cat build/log/bench-build.log >&2; die "the bench does not build"; }
+build
+"$bench" run --scenarios "$here/scenarios" ${SCENARIO:+--scenario "$SCENARIO"} ${PEERS:+--peers "$PEERS"} \
+	--out "${OUT:-build/bench}" --share "$PRISM_SRC/build/share-bench" --guest "$PRISM_SRC/qemu/run.sh" \
+	--about "kernel=$(cat "$kernel/release")" \
+	--about "module=$(module_info version build/share-bench/prism.ko)" \
+	--about "commit=$(git describe --always --dirty 2>/dev/null || echo unknown)"

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What changed between two result files.
+
+use std::{
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+};
+
+use anyhow::{
+    ensure,
+    Context,
+    Result, //
+};
+use clap::Args;
+
+use crate::cell::Row;
+
+/// Options of `compare`.
+#[derive(Args)]
+pub struct Options {
+    old: PathBuf,
+    new: PathBuf,
+    /// What is told of, in per cent.
+    #[arg(long, default_value_t = 1.0)]
+    changed: f64,
+    /// How much worse a figure may be, in per cent.
+    #[arg(long, default_value_t = 2.0)]
+    bound: f64,
+}
+
+/// A figure that changed.
+struct Change {
+    what: String,
+    old: u64,
+    new: u64,
+    /// In per cent of the old one; more is worse.
+    worse: f64,
+}
+
+/// Prints the changes. Whether no figure is worse than the bound.
+pub fn run(options: &Options) -> Result<bool> {
+    let (old, new) = (read(&options.old)?, read(&options.new)?);
+    let changes = changes(&old, &new)?;
+    let mut good = true;
+
+    for change in &changes {
+        let is_bad = change.worse > options.bound;
+
+        good &= !is_bad;
+        if is_bad || change.worse.abs() > options.changed {
+            println!(
+                "{:<8} {:+7.1} %  {} -> {}  {}",
+                if is_bad { "WORSE" } else { "changed" },
+                change.worse,
+                change.old,
+                change.new,
+                change.what
+            );
+        }
+    }
+    println!(
+        "{} figures compared; {}",
+        changes.len(),
+        if good {
+            format!("none is worse by more than {} %", options.bound)
+        } else {
+            format!("some are worse by more than {} %", options.bound)
+        }
+    );
+    Ok(good)
+}
+
+fn read(path: &Path) -> Result<Vec<Row>> {
+    let name = || path.display().to_string();
+    let text = fs::read_to_string(path).with_context(name)?;
+
+    serde_json::from_str(&text).with_context(name)
+}
+
+/// The figures of flows that are in both: medians, 99th percentiles, and what was received.
+fn changes(old: &[Row], new: &[Row]) -> Result<Vec<Change>> {
+    let mut changes = Vec::new();
+
+    for row in new {
+        let key = |row: &Row| {
+            (
+                row.scenario.clone(),
+                row.load_percent,
+                row.peer.clone(),
+                row.flow.clone(),
+            )
+        };
+        let Some(before) = old.iter().find(|before| key(before) == key(row)) else {
+            continue;
+        };
+        let place = format!(
+            "{} at {} %, {}, flow {}",
+            row.scenario, row.load_percent, row.peer, row.flow
+        );
+        let mut add = |figure: &str, old: u64, new: u64, sign: f64| {
+            let change = match old {
+                0 => 100.0 * f64::from(u8::from(new > 0)),
+                old => (new as f64 - old as f64) * 100.0 / old as f64,
+            };
+            changes.push(Change {
+                what: format!("{figure}: {place}"),
+                old,
+                new,
+                worse: sign * change,
+            });
+        };
+
+        add("p50_ns", before.p50_ns, row.p50_ns, 1.0);
+        add("p99_ns", before.p99_ns, row.p99_ns, 1.0);
+        add("received", before.received, row.received, -1.0);
+    }
+    ensure!(!changes.is_empty(), "the files have nothing in common");
+    Ok(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(p50_ns: u64, received: u64) -> Row {
+        Row {
+            scenario: "it".to_owned(),
+            load_percent: 80,
+            peer: "sync".to_owned(),
+            flow: "high".to_owned(),
+            class: "high".to_owned(),
+            sent: 1000,
+            received,
+            lost: 0,
+            lost_ring: 0,
+            p50_ns,
+            p90_ns: p50_ns,
+            p99_ns: p50_ns,
+            p999_ns: p50_ns,
+            max_ns: p50_ns,
+            mean_ns: p50_ns,
+        }
+    }
+
+    fn worst(old: Row, new: Row) -> f64 {
+        let changes = changes(&[old], &[new]).unwrap();
+
+        changes
+            .iter()
+            .map(|change| change.worse)
+            .fold(f64::MIN, f64::max)
+    }
+
+    #[test]
+    fn slower_and_fewer_is_worse() {
+        assert_eq!(worst(row(100, 1000), row(110, 1000)), 10.0);
+        assert_eq!(worst(row(100, 1000), row(90, 1000)), 0.0);
+        assert_eq!(worst(row(100, 1000), row(100, 900)), 10.0);
+        assert_eq!(worst(row(0, 0), row(0, 0)), 0.0);
+    }
+
+    #[test]
+    fn files_with_nothing_in_common_are_refused() {
+        let mut other = row(1, 1);
+        other.peer = "vanilla".to_owned();
+
+        assert!(changes(&[row(1, 1)], &[other]).is_err());
+    }
+}

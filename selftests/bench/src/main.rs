@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Measures what the receive path makes packets wait for, with PRISM and with what else there is, in
+//! a guest with virtual time, and compares what was measured.
+
+mod cell;
+mod compare;
+mod guest;
+mod plot;
+mod scenario;
+mod table;
+
+use std::{
+    fs,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::ExitCode,
+};
+
+use anyhow::{
+    bail,
+    Context,
+    Result, //
+};
+use clap::{
+    Args,
+    Parser, //
+};
+
+use crate::{
+    cell::{
+        Cell,
+        Row, //
+    },
+    scenario::Scenario,
+};
+
+/// Measures PRISM beside its peers, in virtual time.
+#[derive(Parser)]
+enum Command {
+    /// Runs scenarios and writes results.json, the tables and the plots.
+    Run(Run),
+    /// Says what changed between two result files.
+    Compare(compare::Options),
+}
+
+#[derive(Args)]
+struct Run {
+    /// The files that describe the scenarios.
+    #[arg(long)]
+    scenarios: PathBuf,
+    /// Only this scenario; all otherwise.
+    #[arg(long)]
+    scenario: Option<String>,
+    /// Only these peers, with commas between them.
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<String>,
+    /// Where the results go.
+    #[arg(long)]
+    out: PathBuf,
+    /// What the guest gets as /prism; the plan is added.
+    #[arg(long)]
+    share: PathBuf,
+    /// What boots a guest: qemu/run.sh.
+    #[arg(long)]
+    guest: PathBuf,
+    /// About this run, in each result: KEY=VALUE.
+    #[arg(long = "about", value_parser = key_value)]
+    about: Vec<(String, String)>,
+}
+
+fn key_value(text: &str) -> Result<(String, String)> {
+    let (key, value) = text.split_once('=').context("expected KEY=VALUE")?;
+
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn main() -> ExitCode {
+    let result = match Command::parse() {
+        Command::Run(options) => run(&options),
+        Command::Compare(options) => compare::run(&options),
+    };
+
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all went well.
+fn run(options: &Run) -> Result<bool> {
+    let mut scenarios = scenario::read_all(&options.scenarios)?;
+    if let Some(name) = &options.scenario {
+        scenarios.retain(|scenario| scenario.name == *name);
+        if scenarios.is_empty() {
+            bail!("there is no scenario {name}");
+        }
+    }
+    for scenario in &mut scenarios {
+        scenario.keep_peers(&options.peers)?;
+    }
+
+    let run = guest::run(&options.guest, &options.share, &scenarios)?;
+    let mut well = true;
+    for cell in &run.cells {
+        if let Err(why) = cell.check() {
+            eprintln!(
+                "bench: {} at {} %, {}: {why}",
+                cell.scenario, cell.load, cell.peer
+            );
+            well = false;
+        }
+    }
+    for (scenario, peer, why) in &run.cannot {
+        println!("{scenario}: {peer} cannot run here: {why}");
+    }
+    let rows = rows(&run.cells, &scenarios);
+    fs::create_dir_all(&options.out)?;
+    write_json(
+        &options.out.join("results.json"),
+        &rows,
+        &options.about,
+        run.saturation,
+    )?;
+    table::print(&rows, run.saturation);
+    plot::write(&options.out, &rows, &run.cells)?;
+    println!("results: {}", options.out.join("results.json").display());
+    Ok(well)
+}
+
+fn rows(cells: &[Cell], scenarios: &[Scenario]) -> Vec<Row> {
+    cells
+        .iter()
+        .flat_map(|cell| {
+            let scenario = scenarios.iter().find(|it| it.name == cell.scenario);
+            cell.rows(|flow| scenario.and_then(|it| it.class(flow)).unwrap_or("normal"))
+        })
+        .collect()
+}
+
+fn write_json(
+    path: &Path,
+    rows: &[Row],
+    about: &[(String, String)],
+    saturation: u32,
+) -> Result<()> {
+    let objects = rows
+        .iter()
+        .map(|row| {
+            let mut object = serde_json::to_value(row)?;
+            if let Some(fields) = object.as_object_mut() {
+                fields.insert("saturation_pps".into(), saturation.into());
+                for (key, value) in about {
+                    fields.insert(key.clone(), value.clone().into());
+                }
+            }
+            Ok(object)
+        })
+        .collect::<Result<Vec<_>>>()?;
+
+    fs::write(path, serde_json::to_string_pretty(&objects)? + "\n")
+        .with_context(|| path.display().to_string())
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The results as tables, one for each scenario.
+
+use crate::cell::Row;
+
+/// Prints the tables. Ratios are of the median to that of the plain kernel at the same load, and to
+/// that of the idle host network.
+pub fn print(rows: &[Row], saturation: u32) {
+    println!("the plain kernel takes {saturation} packets/s; times in us of virtual time");
+    for scenario in names(rows, |row| &row.scenario) {
+        println!(
+            "\n{scenario}\n{:>5} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8} {:>6}",
+            "load", "peer", "flow", "p50", "p99", "p99.9", "max", "lost", "vanilla", "host"
+        );
+        for row in rows.iter().filter(|row| row.scenario == scenario) {
+            println!(
+                "{:>5} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9} {:>6.1}% {:>8} {:>6}",
+                load(row.load_percent),
+                row.peer,
+                row.flow,
+                us(row.p50_ns),
+                us(row.p99_ns),
+                us(row.p999_ns),
+                us(row.max_ns),
+                row.lost as f64 * 100.0 / row.sent.max(1) as f64,
+                ratio(row, find(rows, row, "vanilla", row.load_percent)),
+                ratio(row, find(rows, row, "host", 0)),
+            );
+        }
+    }
+}
+
+/// The values of a column, each once, in the order in which they come.
+pub fn names<'a>(rows: &'a [Row], of: impl Fn(&'a Row) -> &'a str) -> Vec<&'a str> {
+    let mut names = Vec::new();
+
+    for row in rows {
+        if !names.contains(&of(row)) {
+            names.push(of(row));
+        }
+    }
+    names
+}
+
+/// A load as it is shown.
+pub fn load(percent: u32) -> String {
+    match percent {
+        0 => "idle".to_owned(),
+        percent => format!("{percent}%"),
+    }
+}
+
+fn find<'a>(rows: &'a [Row], like: &Row, peer: &str, load: u32) -> Option<&'a Row> {
+    rows.iter().find(|row| {
+        (&*row.scenario, &*row.flow, &*row.peer, row.load_percent)
+            == (&*like.scenario, &*like.flow, peer, load)
+    })
+}
+
+fn us(ns: u64) -> String {
+    format!("{:.1}", ns as f64 / 1000.0)
+}
+
+fn ratio(row: &Row, base: Option<&Row>) -> String {
+    match base {
+        Some(base) if base.p50_ns > 0 => format!("{:.2}", row.p50_ns as f64 / base.p50_ns as f64),
+        _ => "-".to_owned(),
+    }
+}
