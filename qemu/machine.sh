@@ -42,7 +42,21 @@ networks() {
 	done
 }
 
-disk() { args+=(-drive "file=$1,if=none,id=$2,format=raw,readonly=on" -device "virtio-blk-pci,drive=$2"); }
+# disks FILE...: the guest finds them in this order. With virtual time a disk is
+# memory: its reads take no time, and no interrupt comes at a moment that only
+# this machine knows. What is added last is the first of those.
+disks() {
+	local n=0 file reversed=()
+
+	for file; do
+		n=$((n + 1))
+		reversed=(-object "memory-backend-file,id=disk$n,mem-path=$file,size=$(stat -c %s "$file"),readonly=on"
+			-device "nvdimm,memdev=disk$n,unarmed=on" "${reversed[@]}")
+		[ -n "$icount" ] || args+=(-drive "file=$file,if=none,id=disk$n,format=raw,readonly=on"
+			-device "virtio-blk-pci,drive=disk$n")
+	done
+	[ -z "$icount" ] || args+=("${reversed[@]}")
+}
 
 port() {
 	args+=(-chardev "$1" -device "virtserialport,chardev=$2,name=prism.$2")
@@ -59,10 +73,15 @@ cmdline() {
 # Without five-level page tables: an early interrupt, while the kernel patches
 # itself for them, looks to KASAN like an access to memory that is not there.
 machine() {
-	local words
+	local words files
 
-	args=(-nodefaults -no-user-config -display none -no-reboot -M q35 -m "${mem:-${debug:+3072}}")
-	[ -n "$mem$debug" ] || args[-1]=1024
+	args=(-nodefaults -no-user-config -display none -no-reboot)
+	mem=${mem:-${debug:+3072}}
+	if [ -n "$icount" ]; then
+		args+=(-M q35,nvdimm=on -m "${mem:-1024},slots=3,maxmem=16G")
+	else
+		args+=(-M q35 -m "${mem:-1024}")
+	fi
 	if [ -n "$icount" ]; then
 		args+=(-accel tcg,thread=single -icount shift=0,sleep=off -cpu max,la57=off -smp 1)
 		# What else differs from run to run: the time of day, and random numbers.
@@ -74,14 +93,14 @@ machine() {
 	fi
 	mapfile -t words < <(cmdline)
 	args+=(-kernel "$kerneldir/vmlinuz" -initrd "$run/initramfs" -append "${words[*]}")
-	args+=(-device virtio-rng-pci)
-	disk "$rootimage" root
-	disk "$boot/modules.erofs" modules
+	[ -n "$icount" ] || args+=(-device virtio-rng-pci)
+	files=("$rootimage" "$boot/modules.erofs")
 	if [ -n "$share" ]; then
 		mkfs.erofs --quiet --all-root "$run/share.erofs" "$share" >/dev/null
-		disk "$run/share.erofs" share
+		files+=("$run/share.erofs")
 	fi
-	args+=(-device virtio-serial-pci)
+	disks "${files[@]}"
+	args+=(-device "virtio-serial-pci${icount:+,ioeventfd=off}")
 	[ -n "$interactive" ] || port stdio,id=out,signal=on out
 	port "file,id=verdict,path=$run/verdict" verdict
 	port "file,id=result,path=$run/result" result

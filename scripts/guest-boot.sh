@@ -14,10 +14,10 @@ release=$(cat "$kernel/release")
 all=$kernel/modules/lib/modules/$release
 
 # To mount the root. A module that the kernel has built in is no loss.
-early="virtio_pci virtio_blk erofs overlay"
+early="virtio_pci virtio_blk nfit nd_pmem erofs overlay"
 
 # Where the modules lie that a guest may load, and what it will not load.
-wanted='^kernel/(net|lib|crypto|arch/x86/crypto|drivers/(net|virtio|char/hw_random|vhost)|fs/(9p|netfs|configfs|fuse|erofs|overlayfs))/|/(virtio_blk|cfbfillrect)\.ko'
+wanted='^kernel/(net|lib|crypto|arch/x86/crypto|drivers/(net|virtio|char/hw_random|vhost)|fs/(9p|netfs|configfs|fuse|erofs|overlayfs))/|/(virtio_blk|nfit|nd_pmem|cfbfillrect)\.ko'
 unwanted='^kernel/(net/(mac80211|wireless|bluetooth|nfc|sunrpc|ceph|rxrpc|smc|rds|tipc|batman-adv|can|ieee802154|atm|ax25|appletalk|dccp|openvswitch)|drivers/net/(wireless|usb|wwan|can|phy|ieee802154|hamradio|arcnet|fddi|plip|ppp|slip|wan|thunderbolt|dsa|ethernet))/'
 nics='^kernel/drivers/net/(ethernet/(intel/e1000e?/|realtek/)|phy/)'
 
