@@ -8,6 +8,8 @@
 #   OUT=DIR        instead of build/bench
 # bench.sh compare OLD [NEW]: what changed from one results.json to another
 # (build/bench/results.json); fails where a figure got worse.
+# bench.sh check: measures scenario `quick` and compares with quick.json, which
+# bench.sh update makes anew; its commit says why.
 
 . "$(dirname "$0")/../../scripts/lib.sh"
 
@@ -43,7 +45,13 @@ compare)
 	exec "$bench" compare "$2" "${3:-build/bench/results.json}"
 	;;
 run) ;;
-*) die "usage: bench.sh [run | compare OLD [NEW]]" ;;
+check | update)
+	[ "${KERNEL:-7.3}" = 7.3 ] || { say "quick.json is of kernel 7.3"; exit 4; }
+	SCENARIO=quick OUT=build/bench-quick "$0"
+	[ "$1" = check ] || exec cp build/bench-quick/results.json "$here/quick.json"
+	exec "$bench" compare "$here/quick.json" build/bench-quick/results.json
+	;;
+*) die "usage: bench.sh [run | compare OLD [NEW] | check | update]" ;;
 esac
 
 unset KDIR
