@@ -84,6 +84,8 @@ stage() {
 	rm -rf "$share"
 	mkdir -p "$share"
 	cp "$ko" "$share/prism.ko"
+	ko=$(scripts/build.sh "$1" simnic) || return
+	cp "$ko" "$share/simnic.ko"
 	tar -c --exclude=target --exclude=selftests/host --exclude=selftests/demo selftests |
 		tar -x -C "$share"
 	selftests/build.sh "$share/selftests/bin"

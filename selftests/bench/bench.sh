@@ -10,6 +10,7 @@
 # (build/bench/results.json); fails where a figure got worse.
 # bench.sh check: measures scenario `quick` and compares with quick.json, which
 # bench.sh update makes anew; its commit says why.
+# bench.sh docs: makes what Documentation/benchmarks.rst shows.
 
 . "$(dirname "$0")/../../scripts/lib.sh"
 
@@ -45,13 +46,22 @@ compare)
 	exec "$bench" compare "$2" "${3:-build/bench/results.json}"
 	;;
 run) ;;
+docs)
+	docs=Documentation/benchmarks
+	{
+		printf '%s\n' "# SPDX-License-Identifier: GPL-2.0" "$ make bench SCENARIO=load-sweep"
+		SCENARIO=load-sweep OUT=build/bench-docs "$0" | grep -v '^results:'
+	} >build/load-sweep.txt
+	cp build/bench-docs/load-sweep-{p50,p99,goodput,distribution}.svg $docs/
+	exec mv build/load-sweep.txt $docs/
+	;;
 check | update)
 	[ "${KERNEL:-7.3}" = 7.3 ] || { say "quick.json is of kernel 7.3"; exit 4; }
 	SCENARIO=quick OUT=build/bench-quick "$0"
 	[ "$1" = check ] || exec cp build/bench-quick/results.json "$here/quick.json"
 	exec "$bench" compare "$here/quick.json" build/bench-quick/results.json
 	;;
-*) die "usage: bench.sh [run | compare OLD [NEW] | check | update]" ;;
+*) die "usage: bench.sh [run | compare OLD [NEW] | check | update | docs]" ;;
 esac
 
 unset KDIR

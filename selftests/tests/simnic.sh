@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The NIC of the measurements: what arrives at it is received or counted as lost,
+# and what it is told is checked.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+nics=/sys/kernel/config/simnic/nics
+nic=$nics/sim0
+plain="source=192.168.11.2 destination=192.168.11.1"
+plain6="source=fd00:11::2 destination=fd00:11::1"
+
+# traffic MS: until all of it has arrived.
+traffic() {
+	echo "$1" >$nic/duration_ms
+	echo 1 >$nic/running
+	wait_for 20 is_over
+	pause 0.1
+}
+
+is_over() { [ "$(<$nic/running)" = 0 ]; }
+
+# figures FLOW: what was sent, received and lost in the ring.
+figures() { sed -n "s/^flow $1 sent \([0-9]*\) received \([0-9]*\) ring \([0-9]*\) .*/\1 \2 \3/p" $results; }
+
+results=/sys/kernel/debug/simnic/sim0/results
+modprobe -aq udp_tunnel ip6_udp_tunnel
+insmod "$SELFTESTS"/../simnic.ko || { fail "simnic loads" "$(dmesg | tail -n 3)"; finish; }
+mkdir $nic
+in_ns '' <<-END
+	link set sim0 up
+	address add 192.168.11.1/24 dev sim0
+	address add fd00:11::1/64 dev sim0 nodad
+	neighbor add 192.168.11.2 lladdr 02:00:00:00:fe:01 dev sim0
+END
+echo "192.168.11.1 5001" >$nic/sinks
+echo "fd00:11::1 5001" >$nic/sinks
+
+# All that arrives reaches its socket.
+echo "four rate=1000 $plain" >$nic/flows
+echo "six rate=500 burst=5 arrivals=random ports=10 size=1000 $plain6" >$nic/flows
+traffic 400
+for flow in four six; do
+	read -r sent received ring <<<"$(figures $flow)"
+	at_least "flow $flow arrives" "${sent:-0}" 100
+	equal "flow $flow: all is received" "${received-} ${ring-}" "${sent-none} 0"
+done
+
+# More than the ring holds at once is lost there, and counted.
+echo none >$nic/flows
+echo "burst rate=100000 burst=2000 $plain" >$nic/flows
+traffic 15
+read -r sent received ring <<<"$(figures burst)"
+at_least "a burst of 2000 comes" "${sent:-0}" 2000
+at_least "the ring of 1024 loses some of it" "${ring:-0}" 900
+equal "what is not lost is received" "$((received + ring))" "$sent"
+equal "the device counts what was lost" "$(</sys/class/net/sim0/statistics/rx_missed_errors)" "$ring"
+
+# PRISM takes its packets as those of any NIC.
+high sim vni=none protocol=udp "destination=192.168.11.1"
+mode sync
+counters
+echo none >$nic/flows
+echo "four rate=1000 $plain" >$nic/flows
+traffic 100
+counted
+read -r sent received _ <<<"$(figures four)"
+equal "with PRISM all is received, and run to completion" "$received ${delta[completed]}" "$sent $sent"
+
+# What is wrong is refused, and the old state kept.
+refused() {
+	equal "$1 is refused" "$(errno write "$nic/$2" "$3")" "${4:-EINVAL}"
+}
+refused "a flow without a rate" flows "x $plain"
+refused "a flow of two families" flows "x rate=1 source=::1 destination=10.0.0.1"
+refused "a key there is none of" flows "x rate=1 speed=1 $plain"
+refused "a sink without a port" sinks "192.168.11.1"
+refused "a sink where there is one" sinks "192.168.11.1 5001" EADDRINUSE
+refused "a duration of nothing" duration_ms 0
+refused "running for ever" running 2
+equal "the flow is still there" "$(<$nic/flows)" "four rate=1000 $plain"
+echo 5000 >$nic/duration_ms
+echo 1 >$nic/running
+refused "a second traffic" running 1 EBUSY
+echo 0 >$nic/running
+equal "a traffic ends when it is told to" "$(<$nic/running)" 0
+in_ns '' <<<"link set sim0 down"
+refused "traffic for a NIC that is down" running 1 ENETDOWN
+
+# It goes with everything it has, under traffic.
+in_ns '' <<<"link set sim0 up"
+echo 1 >$nic/running
+pause 0.2
+rmdir $nic
+check "the module unloads" rmmod simnic
+finish
