@@ -66,9 +66,16 @@ impl<D: Driver> Nic<D> {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EEXIST` where there is a device of this name; `EINVAL` for what is no name.
+    /// `ENOMEM`; `EEXIST` where there is a device of this name; `ENAMETOOLONG`; `EINVAL` for what is
+    /// no name, or a pattern for one.
     pub fn register(name: &CStr, driver: Arc<D>) -> Result<Self> {
         let data = Arc::as_ptr(&driver).cast_mut().cast();
+        if name.to_bytes_with_nul().len() > bindings::IFNAMSIZ as usize {
+            return Err(crate::errno::name_too_long());
+        }
+        if name.to_bytes().contains(&b'%') {
+            return Err(EINVAL);
+        }
 
         // SAFETY: The name is a C string, which is copied; the callbacks are there for ever, and
         // `data` is what they expect for as long as the device is registered.

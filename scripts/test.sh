@@ -73,7 +73,7 @@ host_tests() {
 	done < <(find selftests tools -name target -prune -o -name Cargo.toml -print 2>/dev/null | sort)
 	one no-panic scripts/in-toolroot.sh selftests/host/no-panic.sh
 	one kdir scripts/in-toolroot.sh selftests/host/kdir.sh
-	one fuzz scripts/in-toolroot.sh selftests/host/fuzz.sh "${TEST_FUZZ:-20}"
+	one fuzz scripts/in-toolroot.sh selftests/host/fuzz.sh "${TEST_FUZZ:-10}"
 }
 
 # stage KERNEL: what guests with that kernel get as /prism.

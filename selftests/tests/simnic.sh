@@ -72,6 +72,9 @@ equal "with PRISM all is received, and run to completion" "$received ${delta[com
 refused() {
 	equal "$1 is refused" "$(errno write "$nic/$2" "$3")" "${4:-EINVAL}"
 }
+for name in sim0123456789abc:ENAMETOOLONG sim%d:EINVAL lo:EEXIST; do
+	equal "a NIC ${name%:*} is refused" "$(errno mkdir "$nics/${name%:*}")" "${name#*:}"
+done
 refused "a flow without a rate" flows "x $plain"
 refused "a flow of two families" flows "x rate=1 source=::1 destination=10.0.0.1"
 refused "a key there is none of" flows "x rate=1 speed=1 $plain"
