@@ -239,24 +239,32 @@ impl Directory {
             .ok_or_else(|| self.refuse(&"no number of milliseconds, or too large a one"))
     }
 
+    /// Adds the flows of all lines, or none.
     fn add_flows(&self, text: &str) -> Result {
+        let text = text.trim();
         let mut settings = self.settings.lock();
 
-        if text.trim() == "none" {
+        if text == "none" {
             settings.flows.clear();
             settings.text.clear();
             return Ok(());
         }
+        let mut flows = KVVec::new();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             let flow = Flow::parse(line).map_err(|why| self.refuse(&why))?;
-
-            settings.flows.reserve(1, GFP_KERNEL)?;
-            settings
-                .text
-                .extend_from_slice(line.as_bytes(), GFP_KERNEL)?;
-            settings.text.push(b'\n', GFP_KERNEL)?;
-            settings.flows.push(flow, GFP_KERNEL)?;
+            flows.push(flow, GFP_KERNEL)?;
         }
+
+        // From here on there is memory for it.
+        settings.flows.reserve(flows.len(), GFP_KERNEL)?;
+        settings
+            .text
+            .reserve(text.len().saturating_add(1), GFP_KERNEL)?;
+        settings.flows.extend_from_slice(&flows, GFP_KERNEL)?;
+        settings
+            .text
+            .extend_from_slice(text.as_bytes(), GFP_KERNEL)?;
+        settings.text.push(b'\n', GFP_KERNEL)?;
         Ok(())
     }
 

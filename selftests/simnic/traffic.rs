@@ -4,6 +4,10 @@
 
 use core::{
     fmt,
+    iter::{
+        Enumerate,
+        Peekable, //
+    },
     sync::atomic::{
         AtomicU32,
         AtomicU64,
@@ -74,13 +78,14 @@ impl Traffic {
 
         for flow in flows {
             templates.push(Template::new(flow, nic), GFP_KERNEL)?;
-            sources.push(Source::new(flow, duration_ms), GFP_KERNEL)?;
+            let source = Arrivals::new(flow, duration_ms).enumerate().peekable();
+            sources.push(source, GFP_KERNEL)?;
         }
-        while let Some((flow, arrival)) = first_of(&mut sources) {
+        while let Some(arrival) = first_of(&mut sources) {
             if arrivals.len() >= ARRIVALS_MAX {
                 return Err(E2BIG);
             }
-            arrivals.push(Arrival { flow, ..arrival }, GFP_KERNEL)?;
+            arrivals.push(arrival, GFP_KERNEL)?;
         }
         Ok(Self {
             arrivals,
@@ -145,45 +150,23 @@ impl Traffic {
 }
 
 /// The arrivals of a flow that are yet to be put in order with those of others.
-struct Source {
-    rest: Arrivals,
-    sequence: u32,
-    next: Option<u64>,
-}
+type Source = Peekable<Enumerate<Arrivals>>;
 
-impl Source {
-    fn new(flow: &Flow, duration_ms: u32) -> Self {
-        let mut rest = Arrivals::new(flow, duration_ms);
-
-        Self {
-            next: rest.next(),
-            sequence: 0,
-            rest,
-        }
-    }
-
-    fn take(&mut self) -> Option<Arrival> {
-        let arrival = Arrival {
-            time: self.next?,
-            flow: 0,
-            sequence: self.sequence,
-        };
-
-        self.next = self.rest.next();
-        self.sequence = self.sequence.wrapping_add(1);
-        Some(arrival)
-    }
-}
-
-/// Takes the arrival that comes first, with the number of its flow.
-fn first_of(sources: &mut [Source]) -> Option<(u32, Arrival)> {
-    let (number, source) = sources
+/// Takes the arrival that comes first, and of several the one of the first flow.
+fn first_of(sources: &mut [Source]) -> Option<Arrival> {
+    let (flow, source) = sources
         .iter_mut()
         .enumerate()
-        .filter(|(_, source)| source.next.is_some())
-        .min_by_key(|(_, source)| source.next)?;
+        .filter_map(|(flow, source)| Some((source.peek()?.1, (flow, source))))
+        .min_by_key(|(time, _)| *time)?
+        .1;
+    let (sequence, time) = source.next()?;
 
-    Some((number as u32, source.take()?))
+    Some(Arrival {
+        time,
+        flow: flow as u32,
+        sequence: sequence as u32,
+    })
 }
 
 /// The ring: numbers of arrivals.

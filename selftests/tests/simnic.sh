@@ -78,6 +78,7 @@ done
 refused "a flow without a rate" flows "x $plain"
 refused "a flow of two families" flows "x rate=1 source=::1 destination=10.0.0.1"
 refused "a key there is none of" flows "x rate=1 speed=1 $plain"
+refused "a good flow before a bad one" flows "y rate=1 $plain"$'\n'"x $plain"
 refused "a sink without a port" sinks "192.168.11.1"
 refused "a sink where there is one" sinks "192.168.11.1 5001" EADDRINUSE
 refused "a duration of nothing" duration_ms 0
