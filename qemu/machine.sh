@@ -46,16 +46,19 @@ networks() {
 # memory: its reads take no time, and no interrupt comes at a moment that only
 # this machine knows. What is added last is the first of those.
 disks() {
-	local n=0 file reversed=()
+	local n=0 file devices=()
 
 	for file; do
 		n=$((n + 1))
-		reversed=(-object "memory-backend-file,id=disk$n,mem-path=$file,size=$(stat -c %s "$file"),readonly=on"
-			-device "nvdimm,memdev=disk$n,unarmed=on" "${reversed[@]}")
-		[ -n "$icount" ] || args+=(-drive "file=$file,if=none,id=disk$n,format=raw,readonly=on"
-			-device "virtio-blk-pci,drive=disk$n")
+		if [ -n "$icount" ]; then
+			devices=(-object "memory-backend-file,id=disk$n,mem-path=$file,size=$(stat -c %s "$file"),readonly=on"
+				-device "nvdimm,memdev=disk$n,unarmed=on" "${devices[@]}")
+		else
+			devices+=(-drive "file=$file,if=none,id=disk$n,format=raw,readonly=on"
+				-device "virtio-blk-pci,drive=disk$n")
+		fi
 	done
-	[ -z "$icount" ] || args+=("${reversed[@]}")
+	args+=("${devices[@]}")
 }
 
 port() {

@@ -182,9 +182,12 @@ vtep_remote() {
 	END
 }
 
-# vtep_host [VNI [PORT [FAMILY [OPTION...]]]]
+# vtep_host [VNI [PORT [FAMILY [OPTION...]]]]: the host's, which is on the path
+# to its containers.
 vtep_host() {
 	local vni=${1:-100} port=${2:-4789} from=$host_ip to=$peer_ip
+
+	path=("${entry_dev:-$host_dev}" "vx$vni" eth0)
 	[ "${3-4}" = 4 ] || { from=$host_ip6; to=$peer_ip6; }
 
 	in_ns '' <<-END
@@ -225,7 +228,6 @@ flat_addresses() {
 overlay_bridge() {
 	overlay_addresses "${4:-100}"
 	together make_overlay_bridge "$@"
-	path=("${entry_dev:-$host_dev}" "vx${1:-100}" eth0)
 }
 
 make_overlay_bridge() {
@@ -250,7 +252,6 @@ make_overlay_bridge() {
 overlay_bridge_in_netns() {
 	overlay_addresses
 	together make_overlay_bridge_in_netns
-	path=("${entry_dev:-$host_dev}" vx100 eth0)
 }
 
 make_overlay_bridge_in_netns() {
@@ -302,10 +303,7 @@ routed_remote() {
 }
 
 # overlay_routed: as flannel does it: the VXLAN device routes to a bridge.
-overlay_routed() {
-	together make_overlay_routed
-	path=("${entry_dev:-$host_dev}" vx100 eth0)
-}
+overlay_routed() { together make_overlay_routed; }
 
 make_overlay_routed() {
 	routed_remote
@@ -326,10 +324,7 @@ make_overlay_routed() {
 }
 
 # overlay_veth: as Calico does it: the VXLAN device routes to each container.
-overlay_veth() {
-	together make_overlay_veth
-	path=("${entry_dev:-$host_dev}" vx100 eth0)
-}
+overlay_veth() { together make_overlay_veth; }
 
 make_overlay_veth() {
 	local mac=ee:ee:ee:ee:ee:ee
