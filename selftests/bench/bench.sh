@@ -25,18 +25,14 @@ build() {
 		--config "$here/.cargo/config.toml"
 }
 
-# module_info KEY MODULE: what modinfo tells.
-module_info() { tr '\0' '\n' <"$2" | sed -n "s/^$1=//p" | head -n 1; }
-
 # stage DIR: what the guest gets.
 stage() {
 	rm -rf "$1"
 	mkdir -p "$1"
 	cp "$(scripts/build.sh stock)" "$1/prism.ko"
 	cp "$(scripts/build.sh stock simnic)" "$1/simnic.ko"
-	cp -r "$here/guest" "$1/"
-	scripts/in-toolroot.sh clang -O2 -g -target bpf -Wall -Werror -I/usr/include/x86_64-linux-gnu \
-		-c "$here/bpf/peers.bpf.c" -o "$1/peers.bpf.o"
+	cp -r "$here/guest" selftests/lib{,.sh} "$1/"
+	selftests/build.sh "$1/bin"
 }
 
 case ${1-run} in
@@ -59,7 +55,7 @@ check | update)
 	[ "${KERNEL:-7.3}" = 7.3 ] || { say "quick.json is of kernel 7.3"; exit 4; }
 	SCENARIO=quick OUT=build/bench-quick "$0"
 	[ "$1" = check ] || exec cp build/bench-quick/results.json "$here/quick.json"
-	exec "$bench" compare "$here/quick.json" build/bench-quick/results.json
+	exec "$bench" compare --all "$here/quick.json" build/bench-quick/results.json
 	;;
 *) die "usage: bench.sh [run | compare OLD [NEW] | check | update | docs]" ;;
 esac
@@ -75,5 +71,5 @@ build
 "$bench" run --scenarios "$here/scenarios" ${SCENARIO:+--scenario "$SCENARIO"} ${PEERS:+--peers "$PEERS"} \
 	--out "${OUT:-build/bench}" --share "$PRISM_SRC/build/share-bench" --guest "$PRISM_SRC/qemu/run.sh" \
 	--about "kernel=$(cat "$kernel/release")" \
-	--about "module=$(module_info version build/share-bench/prism.ko)" \
+	--about "module=$(scripts/in-toolroot.sh modinfo -F version build/share-bench/prism.ko)" \
 	--about "commit=$(git describe --always --dirty 2>/dev/null || echo unknown)"

@@ -3,30 +3,27 @@
 #
 # bench.sh PLAN: runs the cells of a plan, inside a guest with virtual time. A
 # plan is what the host's program makes of scenarios, in lines:
-#   scenario NAME DURATION_MS WARMUP_MS RULES
+#   scenario NAME DURATION_MS WARMUP_MS RULES SATURATION   0 is to find the last
 #   flow NAME CLASS RATE TO WORD...    RATE is a number, or `load`: what is left
 #                                      of the load by the others
 #   peers NAME...
 #   loads PERCENT...                   of what the plain kernel takes at most
 #   run
 # On stdout, for the host's program:
-#   saturation PACKETS_PER_SECOND      of the plain kernel
+#   saturation PACKETS_PER_SECOND      what loads are per cent of from here on
 #   cell SCENARIO PERCENT PEER, then what simnic tells of the flows, then
 #   drop PLACE PACKETS, and `end`
 #   cannot SCENARIO PEER WHY
 #   error WHY
 
-set -u
+# shellcheck source=selftests/lib.sh
+. "$(dirname "$0")/../lib.sh"
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 nic=/sys/kernel/config/simnic/nics/sim0
 results=/sys/kernel/debug/simnic/sim0/results
-prism=/sys/kernel/prism
-rules=/sys/kernel/config/prism/rules
 programs=/sys/fs/bpf/peers
 
-host_ip=192.168.10.1 remote_ip=192.168.10.2
-remote_inner=10.100.0.2 remote_mac=02:00:00:00:00:02
+remote_inner=10.100.0.2
 declare -A ip=([c1]=10.100.0.11 [c2]=10.100.0.12) mac=([c1]=02:00:00:00:00:11 [c2]=02:00:00:00:00:12)
 
 die() { echo "error $*"; exit 1; }
@@ -36,22 +33,22 @@ topology() {
 
 	modprobe -a vxlan veth bridge cls_bpf sch_ingress udp_tunnel ip6_udp_tunnel ||
 		die "the kernel lacks a module"
-	if ! insmod "$here/../simnic.ko" || ! mkdir $nic; then
+	if ! insmod "$SELFTESTS/simnic.ko" || ! mkdir $nic; then
 		die "no NIC: $(dmesg | tail -n 1)"
 	fi
 	ip -batch - <<-END || die "the topology cannot be set up"
 		link set lo up
 		link set sim0 up
 		address add $host_ip/24 dev sim0
-		neighbor add $remote_ip lladdr 02:00:00:00:fe:01 dev sim0
-		link add vx100 type vxlan id 100 dstport 4789 local $host_ip remote $remote_ip dev sim0
+		neighbor add $peer_ip lladdr 02:00:00:00:fe:01 dev sim0
+		link add vx100 type vxlan id 100 dstport 4789 local $host_ip remote $peer_ip dev sim0
 		link add br100 type bridge
 		link set vx100 master br100 up
 		link set br100 up
 	END
 	for name in c1 c2; do
-		ip netns add $name
 		ip -batch - <<-END || die "container $name cannot be set up"
+			netns add $name
 			link add ${name}h type veth peer name eth0 netns $name
 			link set ${name}h master br100 up
 		END
@@ -89,7 +86,7 @@ load_programs() {
 	local name index bytes
 
 	mkdir -p $programs/maps
-	bpftool prog loadall "$here/../peers.bpf.o" $programs pinmaps $programs/maps || return
+	bpftool prog loadall "$SELFTESTS/bin/peers.o" $programs pinmaps $programs/maps || return
 	for name in c1 c2; do
 		read -r index </sys/class/net/${name}h/ifindex
 		read -r -a bytes <<<"${mac[$name]//:/ } 00 00"
@@ -116,31 +113,24 @@ end_ebpf-nic() { detach sim0; }
 begin_sync() { begin_prism sync; }
 end_sync() { end_prism; }
 
-# rule NAME VNI ADDRESS PORT CLASS
-rule() {
-	local dir=$rules/$1
-
-	mkdir "$dir" && echo "$2" >"$dir/vni" && echo udp >"$dir/protocol" &&
-		echo "$3/32" >"$dir/destination" && echo "$4" >"$dir/destination_port" &&
-		echo "$5" >"$dir/class" && echo 1 >"$dir/enabled"
-}
-
 begin_prism() {
 	local n name class _ to
 
-	insmod "$here/../prism.ko" || return
+	insmod "$SELFTESTS/prism.ko" || return
 	for ((n = 0; n < extra_rules; n++)); do
-		rule "other$n" 4095 "10.$((n >> 14)).$((n >> 7 & 127)).$((n & 127))" $((n + 1)) high || return
+		high "other$n" vni=4095 protocol=udp destination_port=$((n + 1)) \
+			"destination=10.$((n >> 14)).$((n >> 7 & 127)).$((n & 127))/32" || return
 	done
 	for line in "${flows[@]}"; do
 		read -r name class _ to _ <<<"$line"
-		[ "$class" = normal ] || rule "$name" 100 "${ip[$to]}" 5001 "$class" || return
+		[ "$class" = normal ] || rule "$name" vni=100 protocol=udp "destination=${ip[$to]}/32" \
+			destination_port=5001 "class=$class" || return
 	done
-	echo "$1" >$prism/mode
+	echo "$1" >"$PRISM"/mode
 }
 
 end_prism() {
-	rmdir $rules/*
+	remove_rules
 	rmmod prism
 }
 
@@ -168,12 +158,12 @@ traffic() {
 		[ "$rate" -gt 0 ] || continue
 		case $1 in
 		host)
-			rest+=" source=$remote_ip destination=$host_ip"
+			rest+=" source=$peer_ip destination=$host_ip"
 			[ "$class" != normal ] || rest+=" destination_port=5002"
 			;;
 		*)
 			rest+=" source=$remote_inner destination=${ip[$to]} vni=100 source_mac=$remote_mac"
-			rest+=" destination_mac=${mac[$to]} outer_source=$remote_ip outer_destination=$host_ip"
+			rest+=" destination_mac=${mac[$to]} outer_source=$peer_ip outer_destination=$host_ip"
 			;;
 		esac
 		echo "$name rate=$rate $rest" >$nic/flows || die "flow $name is refused: $(dmesg | tail -n 1)"
@@ -213,8 +203,7 @@ find_saturation() {
 		middle=$(((low + high) / 2))
 		if takes ${middle}000; then low=$middle; else high=$middle; fi
 	done
-	saturation=${low}000
-	echo "saturation $saturation"
+	found=${low}000
 }
 
 # cell PEER LOAD
@@ -230,6 +219,10 @@ cell() {
 run_scenario() {
 	local peer load why
 
+	[ "$fixed" != 0 ] || [ -n "$found" ] || find_saturation
+	saturation=$found
+	[ "$fixed" = 0 ] || saturation=$fixed
+	echo "saturation $saturation"
 	for peer in "${peers[@]}"; do
 		if ! why=$("begin_$peer" 2>&1); then
 			echo "cannot $scenario $peer ${why//$'\n'/ }"
@@ -243,13 +236,12 @@ run_scenario() {
 	done
 }
 
-saturation=
+found='' saturation=0
 topology
-find_saturation
 while read -r word rest; do
 	case $word in
 	scenario)
-		read -r scenario duration warmup extra_rules <<<"$rest"
+		read -r scenario duration warmup extra_rules fixed <<<"$rest"
 		flows=()
 		;;
 	flow) flows+=("$rest") ;;

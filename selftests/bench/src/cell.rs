@@ -59,6 +59,24 @@ pub struct Row {
     pub mean_ns: u64,
 }
 
+impl Row {
+    /// Where it was measured.
+    pub fn place(&self) -> String {
+        format!(
+            "{} at {} %, {}, flow {}",
+            self.scenario, self.load_percent, self.peer, self.flow
+        )
+    }
+}
+
+/// The row of the same scenario and flow as `like`, for this peer and load.
+pub fn find<'a>(rows: &'a [Row], like: &Row, peer: &str, load: u32) -> Option<&'a Row> {
+    rows.iter().find(|row| {
+        (&*row.scenario, &*row.flow, &*row.peer, row.load_percent)
+            == (&*like.scenario, &*like.flow, peer, load)
+    })
+}
+
 impl Cell {
     /// Adds a line of the guest's.
     pub fn add(&mut self, line: &str) -> Result<()> {

@@ -17,7 +17,10 @@ use anyhow::{
 };
 use clap::Args;
 
-use crate::cell::Row;
+use crate::cell::{
+    find,
+    Row, //
+};
 
 /// Options of `compare`.
 #[derive(Args)]
@@ -33,6 +36,9 @@ pub struct Options {
     /// How much worse a 99th percentile may be, in per cent: it rests on few packets.
     #[arg(long, default_value_t = 20.0)]
     bound_p99: f64,
+    /// Fails where OLD has a figure that NEW lacks.
+    #[arg(long)]
+    all: bool,
 }
 
 /// A figure that changed.
@@ -51,6 +57,14 @@ pub fn run(options: &Options) -> Result<bool> {
     let (old, new) = (read(&options.old)?, read(&options.new)?);
     let changes = changes(&old, &new)?;
     let mut good = true;
+
+    for row in old
+        .iter()
+        .filter(|row| options.all && same(&new, row).is_none())
+    {
+        println!("MISSING  {}", row.place());
+        good = false;
+    }
 
     for change in &changes {
         let bound = if change.is_rare {
@@ -75,7 +89,11 @@ pub fn run(options: &Options) -> Result<bool> {
     println!(
         "{} figures compared; {} worse than the bound",
         changes.len(),
-        if good { "none is" } else { "some are" }
+        if good {
+            "none is"
+        } else {
+            "some are missing or"
+        }
     );
     Ok(good)
 }
@@ -87,26 +105,20 @@ fn read(path: &Path) -> Result<Vec<Row>> {
     serde_json::from_str(&text).with_context(name)
 }
 
+/// The row of `rows` for the same place as `row`.
+fn same<'a>(rows: &'a [Row], row: &Row) -> Option<&'a Row> {
+    find(rows, row, &row.peer, row.load_percent)
+}
+
 /// The figures of flows that are in both: medians, 99th percentiles, and what was received.
 fn changes(old: &[Row], new: &[Row]) -> Result<Vec<Change>> {
     let mut changes = Vec::new();
 
     for row in new {
-        let key = |row: &Row| {
-            (
-                row.scenario.clone(),
-                row.load_percent,
-                row.peer.clone(),
-                row.flow.clone(),
-            )
-        };
-        let Some(before) = old.iter().find(|before| key(before) == key(row)) else {
+        let Some(before) = same(old, row) else {
             continue;
         };
-        let place = format!(
-            "{} at {} %, {}, flow {}",
-            row.scenario, row.load_percent, row.peer, row.flow
-        );
+        let place = row.place();
         let mut add = |figure: &str, old: u64, new: u64, sign: f64| {
             let change = match old {
                 0 => 100.0 * f64::from(u8::from(new > 0)),

@@ -34,7 +34,7 @@ const LIMIT: &str = "3000";
 /// What a run gave.
 #[derive(Default)]
 pub struct Run {
-    /// What the plain kernel takes of bulk traffic, in packets per second.
+    /// What loads are per cent of, in packets per second: what the plain kernel takes.
     pub saturation: u32,
     pub cells: Vec<Cell>,
     /// Scenario, peer, and why it cannot run.
@@ -76,7 +76,7 @@ fn read(lines: impl BufRead, total: usize) -> Result<Run> {
         match line.split_once(' ').unwrap_or((&line, "")) {
             ("saturation", rate) => {
                 run.saturation = rate.parse()?;
-                progress(start, &format!("the plain kernel takes {rate} packets/s"));
+                progress(start, &format!("100 % are {rate} packets/s"));
             }
             ("cell", rest) => cell = Some(begin(rest)?),
             ("end", "") => {

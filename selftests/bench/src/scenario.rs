@@ -5,6 +5,7 @@
 //! ```text
 //! peers NAME...
 //! loads idle|PERCENT...              of the rate that the plain kernel takes at most
+//! saturation PACKETS_PER_SECOND      instead of that rate, which is found otherwise
 //! duration_ms N
 //! warmup_ms N                        of these, what does not count (0)
 //! rules N                            that name other flows (0)
@@ -54,6 +55,8 @@ pub struct Scenario {
     pub name: String,
     peers: Vec<String>,
     loads: Vec<u32>,
+    /// What loads are per cent of; 0 is to find it.
+    saturation: u32,
     duration_ms: u32,
     warmup_ms: u32,
     rules: u32,
@@ -91,6 +94,7 @@ impl Scenario {
             name: name.to_owned(),
             peers: Vec::new(),
             loads: Vec::new(),
+            saturation: 0,
             duration_ms: 0,
             warmup_ms: 0,
             rules: 0,
@@ -136,6 +140,7 @@ impl Scenario {
                     })
                     .collect::<Result<_>>()?;
             }
+            "saturation" => self.saturation = only(rest, 1000, 10_000_000)?,
             "duration_ms" => self.duration_ms = only(rest, 1, 60_000)?,
             "warmup_ms" => self.warmup_ms = only(rest, 0, 60_000)?,
             "rules" => self.rules = only(rest, 0, 16_000)?,
@@ -172,8 +177,8 @@ impl Scenario {
     pub fn plan(&self) -> String {
         let loads: Vec<_> = self.loads.iter().map(u32::to_string).collect();
         let mut plan = format!(
-            "scenario {} {} {} {}\n",
-            self.name, self.duration_ms, self.warmup_ms, self.rules
+            "scenario {} {} {} {} {}\n",
+            self.name, self.duration_ms, self.warmup_ms, self.rules, self.saturation
         );
 
         for Flow {
@@ -256,7 +261,7 @@ mod tests {
 
         assert_eq!(
             scenario.plan(),
-            "scenario it 10 0 0\nflow high high 100 c1 seed=1\nflow bulk normal load c2 burst=8\n\
+            "scenario it 10 0 0 0\nflow high high 100 c1 seed=1\nflow bulk normal load c2 burst=8\n\
              peers vanilla sync\nloads 0 80\nrun\n"
         );
         assert_eq!(scenario.cells(), 4);
@@ -272,6 +277,10 @@ mod tests {
 
         assert_eq!(bad("peers best"), "line 7: no such peer: best");
         assert_eq!(bad("loads 0"), "line 7: 0 is not from 1 to 1000");
+        assert_eq!(
+            bad("saturation 1"),
+            "line 7: 1 is not from 1000 to 10000000"
+        );
         assert_eq!(bad("speed 1"), "line 7: no such word: speed");
         assert_eq!(bad("flow x rate=1"), "line 7: flow x goes nowhere");
         assert_eq!(bad("flow x to=c1"), "line 7: flow x has no rate");

@@ -2,12 +2,15 @@
 
 //! The results as tables, one for each scenario.
 
-use crate::cell::Row;
+use crate::cell::{
+    find,
+    Row, //
+};
 
 /// Prints the tables. Ratios are of the median to that of the plain kernel at the same load, and to
 /// that of the idle host network.
 pub fn print(rows: &[Row], saturation: u32) {
-    println!("the plain kernel takes {saturation} packets/s; times in us of virtual time");
+    println!("100 % are {saturation} packets/s; times in us of virtual time");
     for scenario in names(rows, |row| &row.scenario) {
         println!(
             "\n{scenario}\n{:>5} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8} {:>6}",
@@ -49,13 +52,6 @@ pub fn load(percent: u32) -> String {
         0 => "idle".to_owned(),
         percent => format!("{percent}%"),
     }
-}
-
-fn find<'a>(rows: &'a [Row], like: &Row, peer: &str, load: u32) -> Option<&'a Row> {
-    rows.iter().find(|row| {
-        (&*row.scenario, &*row.flow, &*row.peer, row.load_percent)
-            == (&*like.scenario, &*like.flow, peer, load)
-    })
 }
 
 fn us(ns: u64) -> String {
