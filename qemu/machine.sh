@@ -99,7 +99,7 @@ machine() {
 	[ -n "$icount" ] || args+=(-device virtio-rng-pci)
 	files=("$rootimage" "$boot/modules.erofs")
 	if [ -n "$share" ]; then
-		mkfs.erofs --quiet --all-root "$run/share.erofs" "$share" >/dev/null
+		mkfs.erofs "${erofs_options[@]}" --all-root "$run/share.erofs" "$share" >/dev/null
 		files+=("$run/share.erofs")
 	fi
 	disks "${files[@]}"

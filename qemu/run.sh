@@ -112,7 +112,7 @@ printf '%s=%q\n' INTERACTIVE "$interactive" TERMINAL "${TERM:-linux}" ROWS "$row
 	>"$run/cpio/guest/env"
 {
 	cat "$boot/initramfs"
-	(cd "$run/cpio" && find guest | cpio --quiet -o -H newc -R 0:0)
+	initramfs_of "$run/cpio" guest
 } >"$run/initramfs"
 
 . "$PRISM_SRC/qemu/machine.sh"

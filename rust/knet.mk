@@ -6,6 +6,10 @@
 
 ccflags-y += -I$(src)/rust/helpers
 
+# The module is the same wherever it is built.
+ccflags-y += -ffile-prefix-map=$(abspath $(src))/=
+rustflags-y += --remap-path-prefix=$(abspath $(src))/= --remap-path-prefix=$(abspath $(obj))/=
+
 RUSTFLAGS_$(knet_user) := --extern knet=$(obj)/rust/libknet.rmeta -L $(obj)/rust
 $(obj)/$(knet_user): $(obj)/rust/knet.o
 

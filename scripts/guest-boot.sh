@@ -40,7 +40,7 @@ unpack_modules() {
 		find "$to" -name '*.ko.xz' -print0 | xargs -0 -r -n 32 -P "$(nproc)" xz -d
 	fi
 	depmod -b "$1/modules" "$release"
-	mkfs.erofs --quiet --all-root "$1/modules.erofs" "$1/modules/lib/modules"
+	mkfs.erofs "${erofs_options[@]}" --all-root "$1/modules.erofs" "$1/modules/lib/modules"
 }
 
 make_initramfs() {
@@ -56,7 +56,7 @@ make_initramfs() {
 		cp "$module" "$root/modules/"
 		basename "$module"
 	done <"$1/early" >"$root/modules/order"
-	(cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$1/initramfs"
+	initramfs_of "$root" . >"$1/initramfs"
 	rm -r "$root" "$1/early" "$1/modules"
 }
 
@@ -69,7 +69,7 @@ make_boot_dir() {
 	progress "preparing $release for a guest" "$PRISM_CACHE/log/guest-boot.log" make_boot "$1"
 }
 
-key=$({ echo "$kernel"; cat "$0" "$PRISM_SRC/qemu/guest/initramfs"; } | hash_of)
+key=$({ cat "$kernel/release" "$0" "$PRISM_SRC/scripts/lib.sh" "$PRISM_SRC/qemu/guest/initramfs"; } | hash_of)
 dir=$PRISM_CACHE/boot/$release-$key
 make_dir "$dir" make_boot_dir
 echo "$dir"

@@ -27,11 +27,11 @@ image_of() {
 
 	mapfile -t packages < <(cat "${lists[@]}" | words)
 	debian_tar "${packages[@]}" >"$1/root.tar"
-	"$PRISM_SRC/scripts/in-toolroot.sh" mkfs.erofs --quiet --tar=f "$1/root.erofs" "$1/root.tar"
+	"$PRISM_SRC/scripts/in-toolroot.sh" mkfs.erofs "${erofs_options[@]}" --tar=f "$1/root.erofs" "$1/root.tar"
 	rm "$1/root.tar"
 }
 
-key=$({ cat "${lists[@]}" | words; apt_sources; } | hash_of)
+key=$({ cat "${lists[@]}" | words; apt_sources; echo "${erofs_options[@]}"; } | hash_of)
 dir=$PRISM_CACHE/image/$name-$key
 if [ ! -e "$dir" ]; then
 	! in_toolroot || die "image.sh $name has to run outside the tool root first"

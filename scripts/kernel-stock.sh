@@ -4,7 +4,7 @@
 # The distribution's kernel, and a tree to build Rust modules for it. Part of
 # kernel.sh.
 
-kernel_dir() { echo "$PRISM_CACHE/kernel/stock-$release"; }
+kernel_dir() { echo "$PRISM_CACHE/kernel/stock-$release-$(declare -f prepare_stock | hash_of)"; }
 
 make_kernel() {
 	local dir=$1 source
@@ -44,8 +44,9 @@ fetch_stock() {
 prepare_stock() {
 	local dir=$1 source=$2
 
-	make -C "$source" O="$dir/build" KERNELRELEASE="$release" CC=x86_64-linux-gnu-gcc-14 -j"$(nproc)" \
-		prepare modules_prepare </dev/null
+	# The paths of generic functions get into modules that use them.
+	make -C "$source" O="$dir/build" KERNELRELEASE="$release" CC=x86_64-linux-gnu-gcc-14 \
+		KRUSTFLAGS="--remap-path-prefix=$source/=" -j"$(nproc)" prepare modules_prepare </dev/null
 	diff <(grep '^CONFIG_' "$dir/config") <(grep '^CONFIG_' "$dir/build/.config") ||
 		die "the compilers here do not give the configuration of $release"
 	[ "$(cat "$dir/build/include/config/kernel.release")" = "$release" ]

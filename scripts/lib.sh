@@ -29,6 +29,17 @@ enter_toolroot() {
 # A key for things built from the inputs given on stdin.
 hash_of() { sha256sum | cut -c1-12; }
 
+# For mkfs.erofs: the same image of the same files, whenever it is made.
+# shellcheck disable=SC2034
+erofs_options=(--quiet -T 0 -U 7072736d-0000-4000-8000-000000000000)
+
+# initramfs_of DIR NAME: what DIR/NAME has, for the kernel to unpack, on stdout.
+initramfs_of() (
+	cd "$1"
+	find "$2" -exec touch -hd @0 {} +
+	find "$2" | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 --reproducible
+)
+
 # Shell lists with comments to words on lines.
 words() { sed 's|#.*||' | tr -s "[:blank:]" "\n" | sed "/^$/d"; }
 
@@ -159,7 +170,7 @@ debian_tar() {
 	while read -r opt; do
 		args+=(--aptopt="$opt")
 	done < <(apt_host_options)
-	apt_sources "${APT_BACKPORTS-}" | mmdebstrap --mode=$mode --variant=apt --format=tar \
+	apt_sources "${APT_BACKPORTS-}" | SOURCE_DATE_EPOCH=0 mmdebstrap --mode=$mode --variant=apt --format=tar \
 		--include="$(printf '%s,' "$@" | sed 's/,$//')" \
 		--keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
 		--aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \

@@ -31,6 +31,9 @@ stage() {
 	mkdir -p "$1"
 	cp "$(scripts/build.sh stock)" "$1/prism.ko"
 	cp "$(scripts/build.sh stock simnic)" "$1/simnic.ko"
+	# Names of directories of this machine.
+	scripts/in-toolroot.sh objcopy --strip-unneeded "$1/prism.ko"
+	scripts/in-toolroot.sh objcopy --strip-unneeded "$1/simnic.ko"
 	cp -r "$here/guest" selftests/lib{,.sh} "$1/"
 	selftests/build.sh "$1/bin"
 }
