@@ -17,5 +17,5 @@ cp "$here/wire/target/x86_64-unknown-linux-gnu/release/wire" "$to/"
 for source in "$here"/bpf/*.bpf.c; do
 	name=$(basename "$source" .bpf.c)
 	clang -O2 -g -target bpf -Wall -Werror -I/usr/include/x86_64-linux-gnu \
-		-c "$source" -o "$to/$name.o"
+		-ffile-prefix-map="$PRISM_SRC/=" -fdebug-compilation-dir=. -c "$source" -o "$to/$name.o"
 done
