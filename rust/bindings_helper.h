@@ -17,3 +17,4 @@
 #include "control.h"
 #include "knet.h"
 #include "nic.h"
+#include "sink.h"

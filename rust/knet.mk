@@ -61,7 +61,8 @@ BINDGEN_TARGET_riscv := riscv64-linux-gnu
 
 $(obj)/rust/bindings_generated.rs: $(src)/rust/bindings_helper.h \
 		$(src)/rust/helpers/knet.h $(src)/rust/helpers/control.h \
-		$(src)/rust/helpers/nic.h $(src)/rust/bindgen_parameters FORCE
+		$(src)/rust/helpers/nic.h $(src)/rust/helpers/sink.h \
+		$(src)/rust/bindgen_parameters FORCE
 	$(call if_changed_dep,knet_bindgen)
 
 targets += rust/bindings_generated.rs

@@ -1,20 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A NIC whose interrupt is a timer, and UDP sockets that swallow what reaches
- * them.
+ * A NIC whose interrupt is a timer.
  */
 #include <linux/err.h>
 #include <linux/etherdevice.h>
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/netdevice.h>
-#include <linux/nsproxy.h>
-#include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/unaligned.h>
-#include <net/net_namespace.h>
-#include <net/udp.h>
-#include <net/udp_tunnel.h>
 
 #include "nic.h"
 
@@ -176,76 +169,4 @@ void knet_nic_missed(struct knet_nic *nic, u64 frames)
 void knet_nic_address(const struct knet_nic *nic, u8 *address)
 {
 	ether_addr_copy(address, nic->dev->dev_addr);
-}
-
-struct knet_sink {
-	struct net *net;
-	struct sock *sk;
-	knet_sink_fn fn;
-	void *data;
-};
-
-/* Where a datagram would be queued: after its checksum, policies and filters. */
-static int sink_receive(struct sock *sk, struct sk_buff *skb)
-{
-	struct knet_sink *sink = rcu_dereference_sk_user_data(sk);
-	u8 head[KNET_SINK_HEAD];
-	u32 len = skb->len - sizeof(struct udphdr);
-
-	len = min_t(u32, len, sizeof(head));
-	if (sink && !skb_copy_bits(skb, sizeof(struct udphdr), head, len))
-		sink->fn(sink->data, head, len);
-	consume_skb(skb);
-	return 0;
-}
-
-/*
- * A socket in the network namespace of the calling process, which stays as long
- * as the socket. @address is in network order. Context: process.
- */
-struct knet_sink *knet_sink_create(bool v6, const u8 *address, u16 port, knet_sink_fn fn,
-				   void *data)
-{
-	struct knet_sink *sink = kzalloc(sizeof(*sink), GFP_KERNEL);
-	struct udp_tunnel_sock_cfg tunnel = {
-		.encap_type = 1,
-		.encap_rcv = sink_receive,
-	};
-	struct udp_port_cfg config = {
-		.family = v6 ? AF_INET6 : AF_INET,
-		.local_udp_port = htons(port),
-	};
-	struct socket *sock;
-	int err;
-
-	if (!sink)
-		return ERR_PTR(-ENOMEM);
-	if (v6) {
-		memcpy(&config.local_ip6, address, sizeof(config.local_ip6));
-		config.ipv6_v6only = 1;
-	} else {
-		memcpy(&config.local_ip, address, sizeof(config.local_ip));
-	}
-	sink->net = get_net(current->nsproxy->net_ns);
-	sink->fn = fn;
-	sink->data = data;
-	err = udp_sock_create(sink->net, &config, &sock);
-	if (err) {
-		put_net(sink->net);
-		kfree(sink);
-		return ERR_PTR(err);
-	}
-	tunnel.sk_user_data = sink;
-	sink->sk = sock->sk;
-	setup_udp_tunnel_sock(sink->net, sink->sk, &tunnel);
-	return sink;
-}
-
-/* Returns when nobody is inside its function. Context: process. */
-void knet_sink_destroy(struct knet_sink *sink)
-{
-	udp_tunnel_sock_release(sink->sk);
-	synchronize_rcu();
-	put_net(sink->net);
-	kfree(sink);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A NIC without hardware, and sockets that swallow what reaches them: both ends
- * of a measurement. Only modules built with KNET_NIC have them.
+ * A NIC without hardware. Only modules built with KNET_NIC have it.
  */
 #ifndef _KNET_NIC_H
 #define _KNET_NIC_H
@@ -9,7 +8,6 @@
 #include <linux/types.h>
 
 struct knet_nic;
-struct knet_sink;
 struct sk_buff;
 
 /* What the driver of a NIC does; @driver is the argument of knet_nic_create(). */
@@ -27,14 +25,5 @@ struct sk_buff *knet_nic_alloc(struct knet_nic *nic, u32 len, u8 **frame);
 void knet_nic_receive(struct knet_nic *nic, struct sk_buff *skb, u8 checksums);
 void knet_nic_missed(struct knet_nic *nic, u64 frames);
 void knet_nic_address(const struct knet_nic *nic, u8 *address);
-
-/* How much of a datagram's content a sink's function is shown at most. */
-#define KNET_SINK_HEAD	32
-
-typedef void (*knet_sink_fn)(void *data, const u8 *head, u32 len);
-
-struct knet_sink *knet_sink_create(bool v6, const u8 *address, u16 port, knet_sink_fn fn,
-				   void *data);
-void knet_sink_destroy(struct knet_sink *sink);
 
 #endif /* _KNET_NIC_H */

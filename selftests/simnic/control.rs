@@ -6,13 +6,16 @@
 //! |---|---|
 //! | `flows` | the traffic: a line adds a flow, see [`model::flow`](crate::model::flow); `none` removes all |
 //! | `duration_ms`, `warmup_ms` | how long it lasts, and how much of it does not count |
-//! | `sinks` | a line `ADDRESS PORT` opens a socket in the writer's network namespace; `none` closes all |
+//! | `sinks` | a line `ADDRESS PORT` opens a UDP socket in the writer's network namespace, `ADDRESS PORT tcp PEER PORT SIZE` a connection with a flow of that size; `none` closes all |
 //! | `running` | 1 starts the traffic, and is read until all of it was handed over; 0 ends it |
 //! | `address` | the NIC's MAC address |
 
 use core::{
     fmt::Write,
-    net::IpAddr,
+    net::{
+        IpAddr,
+        SocketAddr, //
+    },
     str, //
 };
 
@@ -116,8 +119,7 @@ impl Default for Settings {
 
 /// An open socket.
 struct Open {
-    address: IpAddr,
-    port: u16,
+    text: KVec<u8>,
     _sink: Sink<Device>,
 }
 
@@ -181,11 +183,10 @@ impl Files for Directory {
             }
             File::DurationMs => writeln!(page, "{}", self.settings.lock().duration_ms),
             File::WarmupMs => writeln!(page, "{}", self.settings.lock().warmup_ms),
-            File::Sinks => self
-                .sinks
-                .lock()
-                .iter()
-                .try_for_each(|open| writeln!(page, "{} {}", open.address, open.port)),
+            File::Sinks => self.sinks.lock().iter().try_for_each(|open| {
+                page.write_str(str::from_utf8(&open.text).unwrap_or_default())?;
+                page.write_str("\n")
+            }),
             File::Running => writeln!(page, "{}", u8::from(self.nic.driver().is_running())),
             File::Address => {
                 let [a, b, c, d, e, f] = self.nic.address();
@@ -273,17 +274,22 @@ impl Directory {
             self.sinks.lock().clear();
             return Ok(());
         }
-        let words = text.split_once(' ');
-        let parsed = words
-            .and_then(|(address, port)| Some((address.parse().ok()?, port.trim().parse().ok()?)));
-        let (address, port) =
-            parsed.ok_or_else(|| self.refuse(&"a sink is an address and a port"))?;
-        let sink = Sink::open(address, port, self.nic.driver().clone())?;
+        let driver = self.nic.driver().clone();
+        let sink = match Listener::parse(text) {
+            Some(Listener::Udp(local)) => Sink::open(local, driver)?,
+            Some(Listener::Tcp { local, peer, size }) => Sink::connect(local, peer, size, driver)?,
+            None => {
+                return Err(
+                    self.refuse(&"a sink is ADDRESS PORT or ADDRESS PORT tcp PEER PORT SIZE")
+                )
+            }
+        };
+        let mut line = KVec::new();
+        line.extend_from_slice(text.as_bytes(), GFP_KERNEL)?;
 
         self.sinks.lock().push(
             Open {
-                address,
-                port,
+                text: line,
                 _sink: sink,
             },
             GFP_KERNEL,
@@ -304,4 +310,38 @@ impl Directory {
             .interrupt_at(start)
             .inspect_err(|_| self.nic.driver().stop())
     }
+}
+
+/// What a socket is to be.
+enum Listener {
+    Udp(SocketAddr),
+    Tcp {
+        local: SocketAddr,
+        peer: SocketAddr,
+        size: u32,
+    },
+}
+
+impl Listener {
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split_ascii_whitespace();
+        let local = endpoint(words.next()?, words.next()?)?;
+        let listener = match words.next() {
+            None => Self::Udp(local),
+            Some("tcp") => Self::Tcp {
+                local,
+                peer: endpoint(words.next()?, words.next()?)?,
+                size: words.next()?.parse().ok()?,
+            },
+            Some(_) => return None,
+        };
+
+        words.next().is_none().then_some(listener)
+    }
+}
+
+fn endpoint(address: &str, port: &str) -> Option<SocketAddr> {
+    let address: IpAddr = address.parse().ok()?;
+
+    Some(SocketAddr::new(address, port.parse().ok()?))
 }

@@ -35,11 +35,11 @@ use crate::{
         },
         frame::Stamp, //
     },
-    traffic::{
+    record::{
         records_of,
-        Record,
-        Traffic, //
+        Record, //
     },
+    traffic::Traffic, //
 };
 
 /// How long after it is started a traffic begins at least, in ns: enough to leave the system call.
@@ -89,7 +89,7 @@ impl Device {
             return Err(EBUSY);
         }
         let mut traffic = Traffic::new(flows, duration_ms, nic)?;
-        let records = KBox::new(records_of(flows)?, GFP_KERNEL)?;
+        let records = KBox::new(records_of(flows, traffic.arrivals())?, GFP_KERNEL)?;
         self.records.replace(Some(records));
 
         let start = time::now_ns()
@@ -147,7 +147,7 @@ impl Driver for Device {
                     let (len, checksums) = (frame.template.frame_len(), frame.template.checksums());
 
                     poll.receive(len as u32, checksums, |to| {
-                        frame.template.write(&frame.stamp, to);
+                        frame.template.write(&frame.stamp, frame.before, to);
                     });
                 }
             });
@@ -172,10 +172,9 @@ impl Receive for Device {
                 let records = self.records.read(&cx);
 
                 if let Some(record) = records.and_then(|all| all.get(stamp.flow as usize)) {
-                    let time = now.saturating_sub(stamp.arrival);
                     let counts = stamp.arrival >= self.settled.load(Ordering::Relaxed);
 
-                    record.note(time, counts);
+                    record.receive(&stamp, now, counts);
                 }
             });
         }

@@ -21,6 +21,7 @@ use knet::configfs::Subsystem;
 mod control;
 mod device;
 pub mod model;
+mod record;
 mod traffic;
 
 module! {

@@ -1,37 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A traffic under way: its arrivals, the NIC's ring, and what became of each flow.
+//! A traffic under way: its arrivals, and the NIC's ring.
 
-use core::{
-    fmt,
-    iter::{
-        Enumerate,
-        Peekable, //
-    },
-    sync::atomic::{
-        AtomicU32,
-        AtomicU64,
-        Ordering, //
-    }, //
+use core::iter::{
+    Enumerate,
+    Peekable, //
 };
 
 use kernel::prelude::*;
 
-use crate::model::{
-    arrivals::Arrivals,
-    flow::{
-        Flow,
-        Mac,
-        Name, //
+use crate::{
+    model::{
+        arrivals::Arrivals,
+        flow::{
+            Flow,
+            Mac, //
+        },
+        frame::{
+            Stamp,
+            Template, //
+        }, //
     },
-    frame::{
-        Stamp,
-        Template, //
-    },
-    histogram::{
-        self,
-        BUCKETS, //
-    }, //
+    record::Record, //
 };
 
 /// How many frames the ring holds.
@@ -55,14 +45,25 @@ pub(crate) struct Traffic {
     /// How many of them have come.
     come: usize,
     ring: Ring,
-    templates: KVVec<Template>,
+    senders: KVVec<Sender>,
     start: u64,
+}
+
+/// Who sends a flow.
+struct Sender {
+    template: Template,
+    /// How many frames arrive.
+    arrivals: usize,
+    /// How many of them were handed over so far.
+    taken: u32,
 }
 
 /// A frame to be handed over.
 pub(crate) struct Frame<'a> {
     pub(crate) template: &'a Template,
     pub(crate) stamp: Stamp,
+    /// How many frames of its flow were handed over before.
+    pub(crate) before: u32,
 }
 
 impl Traffic {
@@ -73,11 +74,16 @@ impl Traffic {
     /// `E2BIG` for too many packets, `ENOMEM`.
     pub(crate) fn new(flows: &[Flow], duration_ms: u32, nic: Mac) -> Result<Self> {
         let mut arrivals = KVVec::new();
-        let mut templates = KVVec::new();
+        let mut senders = KVVec::new();
         let mut sources = KVVec::new();
 
         for flow in flows {
-            templates.push(Template::new(flow, nic), GFP_KERNEL)?;
+            let sender = Sender {
+                template: Template::new(flow, nic),
+                arrivals: 0,
+                taken: 0,
+            };
+            senders.push(sender, GFP_KERNEL)?;
             let source = Arrivals::new(flow, duration_ms).enumerate().peekable();
             sources.push(source, GFP_KERNEL)?;
         }
@@ -86,14 +92,22 @@ impl Traffic {
                 return Err(E2BIG);
             }
             arrivals.push(arrival, GFP_KERNEL)?;
+            if let Some(sender) = senders.get_mut(arrival.flow as usize) {
+                sender.arrivals = sender.arrivals.wrapping_add(1);
+            }
         }
         Ok(Self {
             arrivals,
             come: 0,
             ring: Ring::new()?,
-            templates,
+            senders,
             start: u64::MAX,
         })
+    }
+
+    /// How many frames of each flow arrive.
+    pub(crate) fn arrivals(&self) -> impl Iterator<Item = usize> + '_ {
+        self.senders.iter().map(|sender| sender.arrivals)
     }
 
     /// Has the traffic start at `start`, in ns of monotonic time.
@@ -113,8 +127,7 @@ impl Traffic {
             }
             let is_lost = !self.ring.push(self.come);
             if let Some(record) = records.get(arrival.flow as usize) {
-                record.sent.fetch_add(1, Ordering::Relaxed);
-                record.lost.fetch_add(is_lost.into(), Ordering::Relaxed);
+                record.arrived(is_lost);
             }
             lost = lost.wrapping_add(is_lost.into());
             self.come = self.come.wrapping_add(1);
@@ -125,9 +138,13 @@ impl Traffic {
     /// The next frame of the ring.
     pub(crate) fn take(&mut self) -> Option<Frame<'_>> {
         let arrival = self.arrivals.get(self.ring.pop()?)?;
+        let sender = self.senders.get_mut(arrival.flow as usize)?;
+        let before = sender.taken;
 
+        sender.taken = before.wrapping_add(1);
         Some(Frame {
-            template: self.templates.get(arrival.flow as usize)?,
+            template: &sender.template,
+            before,
             stamp: Stamp {
                 flow: arrival.flow,
                 sequence: arrival.sequence.into(),
@@ -210,83 +227,4 @@ impl Ring {
     fn is_empty(&self) -> bool {
         self.len == 0
     }
-}
-
-/// What became of a flow.
-pub(crate) struct Record {
-    name: Name,
-    sent: AtomicU64,
-    lost: AtomicU64,
-    received: AtomicU64,
-    /// Of those that count, in ns.
-    total: AtomicU64,
-    longest: AtomicU64,
-    times: KVVec<AtomicU32>,
-}
-
-impl Record {
-    fn new(flow: &Flow) -> Result<Self> {
-        let mut times = KVVec::with_capacity(BUCKETS, GFP_KERNEL)?;
-        for _ in 0..BUCKETS {
-            times.push(AtomicU32::new(0), GFP_KERNEL)?;
-        }
-
-        Ok(Self {
-            name: flow.name,
-            sent: AtomicU64::new(0),
-            lost: AtomicU64::new(0),
-            received: AtomicU64::new(0),
-            total: AtomicU64::new(0),
-            longest: AtomicU64::new(0),
-            times,
-        })
-    }
-
-    /// Notes that a packet took so long, if it `counts`: arrived when the traffic had settled.
-    pub(crate) fn note(&self, time: u64, counts: bool) {
-        self.received.fetch_add(1, Ordering::Relaxed);
-        if counts {
-            self.total.fetch_add(time, Ordering::Relaxed);
-            self.longest.fetch_max(time, Ordering::Relaxed);
-            histogram::count(&self.times, time);
-        }
-    }
-}
-
-/// The results: a line for each flow, then one for each bucket of its histogram that is not empty.
-///
-/// ```text
-/// flow NAME sent N received N ring N total NS longest NS
-/// LOWEST_NS COUNT
-/// ```
-impl fmt::Display for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "flow {} sent {} received {} ring {} total {} longest {}",
-            self.name.as_str(),
-            self.sent.load(Ordering::Relaxed),
-            self.received.load(Ordering::Relaxed),
-            self.lost.load(Ordering::Relaxed),
-            self.total.load(Ordering::Relaxed),
-            self.longest.load(Ordering::Relaxed),
-        )?;
-        for (bucket, count) in self.times.iter().enumerate() {
-            match count.load(Ordering::Relaxed) {
-                0 => {}
-                count => writeln!(f, "{} {count}", histogram::lowest(bucket))?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Empty records of `flows`.
-pub(crate) fn records_of(flows: &[Flow]) -> Result<KVVec<Record>> {
-    let mut records = KVVec::new();
-
-    for flow in flows {
-        records.push(Record::new(flow)?, GFP_KERNEL)?;
-    }
-    Ok(records)
 }

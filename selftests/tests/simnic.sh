@@ -47,6 +47,23 @@ for flow in four six; do
 	equal "flow $flow: all is received" "${received-} ${ring-}" "${sent-none} 0"
 done
 
+# Segments of a connection, which GRO merges, and what else is noted of a flow.
+echo none >$nic/flows
+echo "192.168.11.1 5002 tcp 192.168.11.2 40000 1000" >$nic/sinks
+echo "fd00:11::1 5002 tcp fd00:11::2 40000 1400" >$nic/sinks
+echo "tcp4 protocol=tcp rate=2000 burst=20 size=1000 group=20 destination_port=5002 $plain" >$nic/flows
+echo "tcp6 protocol=tcp rate=2000 size=1400 note=gap note=jitter note=age destination_port=5002 $plain6" >$nic/flows
+traffic 400
+for flow in tcp4 tcp6; do
+	read -r sent received ring <<<"$(figures $flow)"
+	at_least "connection $flow: data comes" "${sent:-0}" 500
+	equal "connection $flow: all is received" "${received-} ${ring-}" "${sent-none} 0"
+done
+equal "what else is noted is told" "$(sed -n 's/^note \([a-z]*\) .*/\1/p' $results | xargs)" "group gap jitter age"
+longest=$(sed -n 's/^note gap .* longest //p' $results)
+at_least "a gap is as long as the distance of arrivals" "${longest:-0}" 490000
+at_least "what is received is acknowledged" "$(</sys/class/net/sim0/statistics/tx_packets)" 10
+
 # More than the ring holds at once is lost there, and counted.
 echo none >$nic/flows
 echo "burst rate=100000 burst=2000 $plain" >$nic/flows
@@ -80,6 +97,11 @@ refused "a flow of two families" flows "x rate=1 source=::1 destination=10.0.0.1
 refused "a key there is none of" flows "x rate=1 speed=1 $plain"
 refused "a good flow before a bad one" flows "y rate=1 $plain"$'\n'"x $plain"
 refused "a sink without a port" sinks "192.168.11.1"
+refused "a connection without a peer" sinks "192.168.11.1 5003 tcp"
+refused "a connection of two families" sinks "192.168.11.1 5003 tcp fd00:11::2 40000 1000"
+refused "a connection without bytes" sinks "192.168.11.1 5003 tcp 192.168.11.2 40000 0"
+refused "a connection that leads nowhere" sinks "192.168.11.1 5003 tcp 10.255.0.1 40000 1000" ENETUNREACH
+refused "a connection from elsewhere" sinks "192.168.12.1 5003 tcp 192.168.11.2 40000 1000" EADDRNOTAVAIL
 refused "a sink where there is one" sinks "192.168.11.1 5001" EADDRINUSE
 refused "a duration of nothing" duration_ms 0
 refused "running for ever" running 2

@@ -10,17 +10,20 @@
 //! |---|---|---|
 //! | `rate` | packets per second | needed |
 //! | `source`, `destination` | addresses of one family: the inner ones of a tunnel | needed |
+//! | `protocol` | `udp`, `tcp`: of a connection, from its first byte on | `udp` |
 //! | `burst` | packets that arrive at once | 1 |
 //! | `arrivals` | of bursts: `regular`, `random` (exponential gaps) | `regular` |
 //! | `seed` | of random arrivals | 1 |
-//! | `size` | bytes of UDP content, from 24 to 1400 | 64 |
+//! | `size` | bytes of content, from 24 to 1400 | 64 |
 //! | `source_port`, `destination_port` | | 40000, 5001 |
-//! | `ports` | how many source ports take turns | 1 |
+//! | `ports` | how many source ports take turns; TCP has one | 1 |
 //! | `from_ms`, `to_ms` | when, from the start of the traffic | 0, its end |
 //! | `vni` | in VXLAN | none |
 //! | `outer_source`, `outer_destination` | needed with `vni` | |
 //! | `vxlan_port` | | 4789 |
 //! | `source_mac`, `destination_mac` | of the inner frame | needed with `vni` |
+//! | `note` | what else is noted: `gap`, `jitter`, `age`, see [`Since`](super::note::Since); may be given several times | nothing |
+//! | `group` | packets of which it is noted when the last was received, see [`Group`](super::note::Group) | none |
 
 use core::{
     fmt,
@@ -32,7 +35,7 @@ use super::frame::STAMP_LEN;
 
 /// The longest name of a flow, in bytes.
 pub const NAME_MAX: usize = 32;
-/// The most bytes of UDP content.
+/// The most bytes of content.
 pub const SIZE_MAX: u16 = 1400;
 
 /// A MAC address.
@@ -118,6 +121,28 @@ pub struct Tunnel {
     pub destination_mac: Mac,
 }
 
+/// What packets of a flow are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Datagrams (RFC 768).
+    Udp,
+    /// Segments of a connection that was established before (RFC 9293).
+    Tcp,
+}
+
+/// What is noted of a flow besides the times of its packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// Times between one reception and the next.
+    pub gap: bool,
+    /// Differences between the times of one packet and the next.
+    pub jitter: bool,
+    /// How old the newest packet has become when a newer one is received.
+    pub age: bool,
+    /// How many packets are a group whose completion is noted; 0 for none.
+    pub group: u32,
+}
+
 /// A flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
@@ -125,13 +150,15 @@ pub struct Flow {
     pub name: Name,
     /// Packets per second.
     pub rate: u32,
+    /// What its packets are.
+    pub protocol: Protocol,
     /// Packets that arrive at once.
     pub burst: u32,
     /// When bursts arrive.
     pub process: Process,
     /// Of random arrivals.
     pub seed: u64,
-    /// Bytes of UDP content.
+    /// Bytes of content.
     pub size: u16,
     /// Of the packet, or of the inner one.
     pub addresses: Addresses,
@@ -147,6 +174,8 @@ pub struct Flow {
     pub to_ms: u32,
     /// `None` for plain packets.
     pub tunnel: Option<Tunnel>,
+    /// What else is noted.
+    pub noted: Noted,
 }
 
 /// What is wrong with a description.
@@ -162,6 +191,8 @@ pub enum Error<'a> {
     Missing(&'static str),
     /// Addresses of different families.
     Families,
+    /// A connection with several source ports.
+    Ports,
 }
 
 impl fmt::Display for Error<'_> {
@@ -172,6 +203,7 @@ impl fmt::Display for Error<'_> {
             Self::Value(word) => write!(f, "'{word}': no such value"),
             Self::Missing(key) => write!(f, "{key} is missing"),
             Self::Families => f.write_str("addresses of different families"),
+            Self::Ports => f.write_str("a TCP flow has one source port"),
         }
     }
 }
@@ -203,6 +235,7 @@ impl Flow {
         let mut flow = Self {
             name,
             rate: 0,
+            protocol: Protocol::Udp,
             burst: 1,
             process: Process::Regular,
             seed: 1,
@@ -217,6 +250,7 @@ impl Flow {
             from_ms: 0,
             to_ms: u32::MAX,
             tunnel: None,
+            noted: Noted::default(),
         };
 
         for word in words {
@@ -224,6 +258,9 @@ impl Flow {
         }
         if flow.rate == 0 {
             return Err(Error::Missing("rate"));
+        }
+        if flow.protocol == Protocol::Tcp && flow.ports != 1 {
+            return Err(Error::Ports);
         }
         flow.addresses = pair(rest.source, "source", rest.destination, "destination")?;
         flow.tunnel = rest.tunnel()?;
@@ -236,6 +273,20 @@ impl Flow {
 
         match key {
             "rate" => self.rate = within(value, 1, 100_000_000).ok_or(wrong)?,
+            "protocol" => {
+                self.protocol = match value {
+                    "udp" => Protocol::Udp,
+                    "tcp" => Protocol::Tcp,
+                    _ => return Err(wrong),
+                }
+            }
+            "note" => match value {
+                "gap" => self.noted.gap = true,
+                "jitter" => self.noted.jitter = true,
+                "age" => self.noted.age = true,
+                _ => return Err(wrong),
+            },
+            "group" => self.noted.group = within(value, 1, 65536).ok_or(wrong)?,
             "burst" => self.burst = within(value, 1, 4096).ok_or(wrong)?,
             "arrivals" => {
                 self.process = match value {

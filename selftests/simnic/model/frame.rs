@@ -2,7 +2,7 @@
 
 //! The frames of a flow: a header that is made once, and what differs from packet to packet.
 //!
-//! UDP over IPv4 or IPv6 (RFC 768, 791, 8200), plain or in VXLAN (RFC 7348), with right checksums; the
+//! UDP or TCP over IPv4 or IPv6 (RFC 768, 9293, 791, 8200), plain or in VXLAN (RFC 7348), with right checksums; the
 //! outer one of a tunnel over IPv4 has none, as senders of VXLAN have it.
 
 use core::net::IpAddr;
@@ -10,17 +10,24 @@ use core::net::IpAddr;
 use super::flow::{
     Addresses,
     Flow,
-    Mac, //
+    Mac,
+    Protocol, //
 };
 
-/// The most bytes of headers: Ethernet, IPv6, UDP, VXLAN, and the first three again.
-const HEADERS_MAX: usize = 2 * (14 + 40 + 8) + 8;
+/// The most bytes of headers: Ethernet, IPv6, UDP, VXLAN, Ethernet, IPv6, TCP.
+const HEADERS_MAX: usize = (14 + 40 + 8) + 8 + (14 + 40 + 20);
 /// The bytes of a [`Stamp`].
 pub const STAMP_LEN: usize = 24;
 
 const MAGIC: u32 = 0x7072_736d;
-const UDP: u8 = 17;
 const ETHERNET: usize = 14;
+/// The first number of a connection's bytes, in either direction.
+pub const SEQUENCE: u32 = 1;
+/// Of a segment: five words of header, ACK.
+const ACK: u16 = 0x5010;
+/// Likewise with PSH, which a sender sets in the last segment of what it was given.
+const PSH_ACK: u16 = 0x5018;
+
 /// The first source port of tunnels, RFC 6335's dynamic ones.
 const OUTER_PORT: u16 = 49152;
 
@@ -73,10 +80,13 @@ pub struct Template {
     headers: [u8; HEADERS_MAX],
     headers_len: usize,
     len: usize,
-    /// Where the UDP header that the socket sees starts.
-    udp: usize,
+    /// Where the header of the protocol that the socket speaks starts.
+    transport: usize,
     /// The sum under its checksum, of what is the same in all packets.
-    udp_sum: u32,
+    sum: u32,
+    protocol: Protocol,
+    size: u16,
+    burst: u32,
     source_port: u16,
     ports: u16,
     outer: Option<Outer>,
@@ -92,39 +102,46 @@ impl Template {
     /// The frames of `flow`, which a NIC with address `nic` receives.
     pub fn new(flow: &Flow, nic: Mac) -> Self {
         let mut writer = Writer::default();
-        let content = usize::from(flow.size);
-        let inner_ip = ip_len(&flow.addresses) + 8 + content;
+        let len = transport_len(flow.protocol) + usize::from(flow.size);
         let gateway = Mac([2, 0, 0, 0, 0xfe, 1]);
         let mut outer = None;
 
         match &flow.tunnel {
             None => writer.ethernet(gateway, nic, &flow.addresses),
             Some(tunnel) => {
-                let len = 8 + 8 + ETHERNET + inner_ip;
+                let len = 8 + 8 + ETHERNET + ip_len(&flow.addresses) + len;
 
                 writer.ethernet(gateway, nic, &tunnel.outer);
-                let udp = writer.ip_udp(&tunnel.outer, 0, tunnel.port, len);
+                let udp = writer.ip(&tunnel.outer, Protocol::Udp, len);
+                writer.udp(tunnel.port, len);
                 writer.put(&[8, 0, 0, 0]);
                 writer.put(&(tunnel.vni << 8).to_be_bytes());
                 outer = Some((udp, &tunnel.outer, len));
                 writer.ethernet(tunnel.source_mac, tunnel.destination_mac, &flow.addresses);
             }
         }
-        let udp = writer.ip_udp(&flow.addresses, 0, flow.destination_port, 8 + content);
+        let transport = writer.ip(&flow.addresses, flow.protocol, len);
+        match flow.protocol {
+            Protocol::Udp => writer.udp(flow.destination_port, len),
+            Protocol::Tcp => writer.tcp(flow.destination_port),
+        }
 
         let outer = outer.map(|(udp, addresses, len)| Outer {
             udp,
             sum: addresses
                 .source
                 .is_ipv6()
-                .then(|| pseudo(addresses, len) + sum(writer.from(udp))),
+                .then(|| pseudo(addresses, Protocol::Udp, len) + sum(writer.from(udp))),
         });
         Self {
-            udp_sum: pseudo(&flow.addresses, 8 + content) + sum(writer.from(udp)),
+            sum: pseudo(&flow.addresses, flow.protocol, len) + sum(writer.from(transport)),
             headers: writer.bytes,
             headers_len: writer.len,
-            len: writer.len + content,
-            udp,
+            len: writer.len + usize::from(flow.size),
+            transport,
+            protocol: flow.protocol,
+            size: flow.size,
+            burst: flow.burst,
             source_port: flow.source_port,
             ports: flow.ports,
             outer,
@@ -143,11 +160,13 @@ impl Template {
     }
 
     /// Writes a frame into as many bytes of zero as it is long. A shorter buffer is left alone.
-    pub fn write(&self, stamp: &Stamp, frame: &mut [u8]) {
-        let stamped = self.headers_len..self.headers_len + STAMP_LEN;
+    ///
+    /// `before` is how many frames of the flow came through before: a connection goes on behind them,
+    /// as with a sender who sends again at once what was lost.
+    pub fn write(&self, stamp: &Stamp, before: u32, frame: &mut [u8]) {
         let turn = (stamp.sequence % u64::from(self.ports.max(1))) as u16;
         let source_port = self.source_port.wrapping_add(turn).max(1);
-        let stamp = stamp.bytes();
+        let content = stamp.bytes();
         let (Some(headers), true) = (
             self.headers.get(..self.headers_len),
             frame.len() >= self.len,
@@ -155,23 +174,49 @@ impl Template {
             return;
         };
         put(frame, 0, headers);
-        put(frame, stamped.start, &stamp);
+        put(frame, self.headers_len, &content);
+        put(frame, self.transport, &source_port.to_be_bytes());
 
-        let stamp_sum = sum(&stamp);
-        let checksum = checksum(self.udp_sum + stamp_sum + u32::from(source_port));
-        put(frame, self.udp, &source_port.to_be_bytes());
-        put(frame, self.udp + 6, &checksum.to_be_bytes());
+        let mut changed = sum(&content) + u32::from(source_port);
+        let checksum_at = match self.protocol {
+            Protocol::Udp => 6,
+            Protocol::Tcp => {
+                let segment = self.segment(stamp, before);
+
+                put(frame, self.transport + 4, &segment);
+                changed += sum(&segment);
+                16
+            }
+        };
+        let checksum = checksum(self.sum + changed);
+        put(frame, self.transport + checksum_at, &checksum.to_be_bytes());
         if let Some(outer) = &self.outer {
             let outer_port = OUTER_PORT + turn % 0x4000;
 
             put(frame, outer.udp, &outer_port.to_be_bytes());
             if let Some(base) = outer.sum {
-                let words = [outer_port, source_port, checksum].map(u32::from);
-                let outer_checksum = self::checksum(base + stamp_sum + words.iter().sum::<u32>());
+                let changed = changed + u32::from(outer_port) + u32::from(checksum);
+                let outer_checksum = self::checksum(base + changed);
 
                 put(frame, outer.udp + 6, &outer_checksum.to_be_bytes());
             }
         }
+    }
+
+    /// What differs between the headers of segments: from the sequence number to the flags.
+    fn segment(&self, stamp: &Stamp, before: u32) -> [u8; 10] {
+        let sequence = SEQUENCE.wrapping_add(before.wrapping_mul(self.size.into()));
+        let is_last = (stamp.sequence + 1) % u64::from(self.burst.max(1)) == 0;
+        let mut bytes = [0; 10];
+
+        put(&mut bytes, 0, &sequence.to_be_bytes());
+        put(&mut bytes, 4, &SEQUENCE.to_be_bytes());
+        put(
+            &mut bytes,
+            8,
+            &if is_last { PSH_ACK } else { ACK }.to_be_bytes(),
+        );
+        bytes
     }
 }
 
@@ -227,21 +272,17 @@ impl Writer {
         self.put(&ethertype.to_be_bytes());
     }
 
-    /// The headers of a datagram of `len` bytes. Returns where that of UDP starts.
-    fn ip_udp(
-        &mut self,
-        addresses: &Addresses,
-        source: u16,
-        destination: u16,
-        len: usize,
-    ) -> usize {
+    /// The header of an IP packet with `len` bytes of `protocol`. Returns where these start.
+    fn ip(&mut self, addresses: &Addresses, protocol: Protocol, len: usize) -> usize {
+        let number = number(protocol);
+
         match (addresses.source, addresses.destination) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {
                 let start = self.len;
 
                 self.put(&[0x45, 0]);
                 self.put(&((20 + len) as u16).to_be_bytes());
-                self.put(&[0, 0, 0x40, 0, 64, UDP, 0, 0]);
+                self.put(&[0, 0, 0x40, 0, 64, number, 0, 0]);
                 self.put(&from.octets());
                 self.put(&to.octets());
                 let checksum = checksum(sum(self.from(start)));
@@ -250,30 +291,58 @@ impl Writer {
             (IpAddr::V6(from), IpAddr::V6(to)) => {
                 self.put(&[0x60, 0, 0, 0]);
                 self.put(&(len as u16).to_be_bytes());
-                self.put(&[UDP, 64]);
+                self.put(&[number, 64]);
                 self.put(&from.octets());
                 self.put(&to.octets());
             }
             // The description has been checked.
             _ => {}
         }
-        let udp = self.len;
-        self.put(&source.to_be_bytes());
+        self.len
+    }
+
+    /// The header of a datagram of `len` bytes, without source port and checksum.
+    fn udp(&mut self, destination: u16, len: usize) {
+        self.put(&[0, 0]);
         self.put(&destination.to_be_bytes());
         self.put(&(len as u16).to_be_bytes());
         self.put(&[0, 0]);
-        udp
+    }
+
+    /// The header of a segment, without source port, checksum and what [`Template::segment`] has.
+    fn tcp(&mut self, destination: u16) {
+        self.put(&[0, 0]);
+        self.put(&destination.to_be_bytes());
+        self.put(&[0; 10]);
+        self.put(&u16::MAX.to_be_bytes());
+        self.put(&[0; 4]);
     }
 }
 
-/// The sum of the pseudo header of a datagram of `len` bytes (RFC 768, RFC 8200 section 8.1).
-fn pseudo(addresses: &Addresses, len: usize) -> u32 {
+fn number(protocol: Protocol) -> u8 {
+    match protocol {
+        Protocol::Udp => 17,
+        Protocol::Tcp => 6,
+    }
+}
+
+fn transport_len(protocol: Protocol) -> usize {
+    match protocol {
+        Protocol::Udp => 8,
+        Protocol::Tcp => 20,
+    }
+}
+
+/// The sum of the pseudo header of `len` bytes (RFC 768, RFC 9293 section 3.1, RFC 8200 section 8.1).
+fn pseudo(addresses: &Addresses, protocol: Protocol, len: usize) -> u32 {
     let address = |address: IpAddr| match address {
         IpAddr::V4(address) => sum(&address.octets()),
         IpAddr::V6(address) => sum(&address.octets()),
     };
 
-    address(addresses.source) + address(addresses.destination) + u32::from(UDP) + len as u32
+    let number = u32::from(number(protocol));
+
+    address(addresses.source) + address(addresses.destination) + number + len as u32
 }
 
 /// The sum of 16-bit words, not folded (RFC 1071).

@@ -7,3 +7,4 @@ pub mod arrivals;
 pub mod flow;
 pub mod frame;
 pub mod histogram;
+pub mod note;

@@ -22,6 +22,11 @@ use simnic_model::{
         lowest,
         BUCKETS, //
     },
+    note::{
+        Group,
+        Last,
+        Since, //
+    },
 };
 
 const PLAIN: &str = "host rate=1000 source=10.0.0.2 destination=10.0.0.1";
@@ -50,6 +55,13 @@ fn what_is_wrong_with_a_description_is_said() {
         "'source_mac=2:0:0:0:0:1': no such value"
     );
     assert_eq!(bad("speed=1"), "'speed=1' is no KEY=VALUE of a flow");
+    assert_eq!(bad("protocol=sctp"), "'protocol=sctp': no such value");
+    assert_eq!(bad("note=time"), "'note=time': no such value");
+    assert_eq!(bad("group=0"), "'group=0': no such value");
+    assert_eq!(
+        bad("protocol=tcp ports=2"),
+        "a TCP flow has one source port"
+    );
     assert_eq!(bad("fast"), "'fast' is no KEY=VALUE of a flow");
     assert_eq!(bad("vni=1"), "outer_source is missing");
     assert_eq!(
@@ -123,6 +135,10 @@ fn a_flow_comes_when_it_is_to() {
 }
 
 fn frame(line: &str, sequence: u64) -> Vec<u8> {
+    frame_after(line, sequence, 0)
+}
+
+fn frame_after(line: &str, sequence: u64, before: u32) -> Vec<u8> {
     let template = Template::new(&flow(line), Mac([2, 0, 0, 0, 0, 1]));
     let mut frame = vec![0; template.frame_len()];
     let stamp = Stamp {
@@ -131,7 +147,7 @@ fn frame(line: &str, sequence: u64) -> Vec<u8> {
         arrival: 0x0123_4567_89ab_cdef,
     };
 
-    template.write(&stamp, &mut frame);
+    template.write(&stamp, before, &mut frame);
     frame
 }
 
@@ -198,6 +214,49 @@ fn frames_are_what_they_say() {
     }
 }
 
+/// The segment in an IP packet, after its checksums were found right.
+fn tcp(packet: &[u8]) -> &[u8] {
+    let (addresses, segment) = match packet[0] >> 4 {
+        4 => {
+            assert_eq!(sum(&[&packet[..20]]), 0xffff);
+            (&packet[12..20], &packet[20..])
+        }
+        _ => (&packet[8..40], &packet[40..]),
+    };
+    let len = segment.len() as u16;
+
+    assert_eq!(
+        sum(&[addresses, &[0, 6], &len.to_be_bytes(), segment]),
+        0xffff
+    );
+    segment
+}
+
+#[test]
+fn segments_continue_a_connection() {
+    let six = "source=fd00::2 destination=fd00::1 outer_source=fd01::2 outer_destination=fd01::1";
+
+    for more in ["", six] {
+        let line = format!("{TUNNEL} {more} protocol=tcp ports=1 burst=3");
+        for (sequence, before, flags) in [(0, 0, 0x10), (4, 3, 0x10), (5, 40_000_000, 0x18)] {
+            let frame = frame_after(&line, sequence, before);
+            let outer_ip = if more.is_empty() { 20 } else { 40 };
+            let inner = &frame[14 + outer_ip + 16 + 14..];
+            let segment = tcp(inner);
+
+            if !more.is_empty() {
+                udp(&frame[14..]);
+            }
+            let number = u32::from_be_bytes(segment[4..8].try_into().unwrap());
+            assert_eq!(number, 1u32.wrapping_add(before.wrapping_mul(100)));
+            assert_eq!(segment[8..12], 1u32.to_be_bytes());
+            assert_eq!(segment[13], flags);
+            assert_eq!(segment.len(), 120);
+            assert_eq!(Stamp::read(&segment[20..]).unwrap().sequence, sequence);
+        }
+    }
+}
+
 #[test]
 fn checksums_over_ipv6_are_right_at_both_levels() {
     let line = "six rate=1 source=fd00::2 destination=fd00::1 vni=77 outer_source=fd01::2 \
@@ -234,9 +293,31 @@ fn a_short_buffer_is_left_alone() {
         arrival: 0,
     };
 
-    template.write(&stamp, &mut frame);
+    template.write(&stamp, 0, &mut frame);
     assert!(frame.iter().all(|byte| *byte == 0));
     assert_eq!(Stamp::read(&frame), None);
+}
+
+#[test]
+fn receptions_tell_of_gaps_jitter_and_age() {
+    let last = Last::default();
+    let since = |gap, jitter, age| Some(Since { gap, jitter, age });
+
+    assert_eq!(last.receive(100, 110), None);
+    assert_eq!(last.receive(200, 230), since(120, 20, 130));
+    // Overtaken: what is newest stays.
+    assert_eq!(last.receive(150, 240), since(10, 60, 40));
+    assert_eq!(last.receive(300, 310), since(70, 80, 110));
+}
+
+#[test]
+fn a_group_is_complete_with_its_last_packet() {
+    let group = Group::default();
+
+    assert_eq!(group.receive(3, 1010, 1100), None);
+    assert_eq!(group.receive(3, 1000, 1200), None);
+    assert_eq!(group.receive(3, 1020, 1300), Some(300));
+    assert_eq!(group.receive(3, 1020, 1400), None);
 }
 
 #[test]
