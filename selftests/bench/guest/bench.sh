@@ -3,11 +3,16 @@
 #
 # bench.sh PLAN: runs the cells of a plan, inside a guest with virtual time. A
 # plan is what the host's program makes of scenarios, in lines:
-#   scenario NAME DURATION_MS WARMUP_MS RULES SATURATION   0 is to find the last
-#   flow NAME CLASS RATE TO WORD...    RATE is a number, or `load`: what is left
-#                                      of the load by the others
+#   scenario NAME DURATION_MS WARMUP_MS RULES BASE
+#                      BASE is what loads are per cent of, in packets/s: a number,
+#                      `single` for the most that the plain kernel takes of plain
+#                      bulk traffic, `own` for the most it takes of this scenario,
+#                      `none` for none
+#   flow NAME CLASS RATE TO LIMIT WORD...
+#                      RATE is a number, or `load`: what is left of the load by
+#                      the others. LIMIT is the rule's rate, or 0
 #   peers NAME...
-#   loads PERCENT...                   of what the plain kernel takes at most
+#   loads PERCENT...   or `highest`: for each peer the most that it takes
 #   run
 # On stdout, for the host's program:
 #   saturation PACKETS_PER_SECOND      what loads are per cent of from here on
@@ -20,110 +25,76 @@
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=selftests/bench/guest/topology.sh
 . "$(dirname "$0")/topology.sh"
+# shellcheck source=selftests/bench/guest/peers.sh
+. "$(dirname "$0")/peers.sh"
 
-programs=/sys/fs/bpf/peers
+# Where the search for the highest rate begins and ends, in thousands.
+least=64 most=4096
+# How long a packet may take where nothing queues up for good, in ns.
+patience=3000000
 
-# Each peer has a function that begins it, which says why where it cannot, and
-# one that ends it.
-begin_vanilla() { :; }
-end_vanilla() { :; }
-
-begin_threaded() { echo 1 >/sys/class/net/sim0/threaded; }
-end_threaded() { echo 0 >/sys/class/net/sim0/threaded; }
-
-begin_host() { :; }
-end_host() { :; }
-
-load_programs() {
-	local name index bytes
-
-	mkdir -p $programs/maps
-	bpftool prog loadall "$SELFTESTS/bin/peers.o" $programs pinmaps $programs/maps || return
-	for name in c1 c2; do
-		read -r index </sys/class/net/${name}h/ifindex
-		read -r -a bytes <<<"${mac[$name]//:/ } 00 00"
-		bpftool map update pinned $programs/maps/containers key hex "${bytes[@]}" \
-			value $((index & 255)) $((index >> 8)) 0 0 || return
-	done
-}
-
-attach() {
-	load_programs && tc qdisc add dev "$1" clsact &&
-		tc filter add dev "$1" ingress bpf direct-action object-pinned "$programs/$2"
-}
-
-detach() {
-	tc qdisc del dev "$1" clsact
-	rm -r $programs
-}
-
-begin_ebpf-peer() { attach vx100 on_vxlan; }
-end_ebpf-peer() { detach vx100; }
-begin_ebpf-nic() { attach sim0 on_nic; }
-end_ebpf-nic() { detach sim0; }
-
-begin_sync() { begin_prism sync; }
-end_sync() { end_prism; }
-
-begin_prism() {
-	local n name class _ to
-
-	insmod "$SELFTESTS/prism.ko" || return
-	for ((n = 0; n < extra_rules; n++)); do
-		high "other$n" vni=4095 protocol=udp destination_port=$((n + 1)) \
-			"destination=10.$((n >> 14)).$((n >> 7 & 127)).$((n & 127))/32" || return
-	done
-	for line in "${flows[@]}"; do
-		read -r name class _ to _ <<<"$line"
-		[ "$class" = normal ] || rule "$name" vni=100 protocol=udp "destination=${ip[$to]}/32" \
-			destination_port=5001 "class=$class" || return
-	done
-	echo "$1" >"$PRISM"/mode
-}
-
-end_prism() {
-	remove_rules
-	rmmod prism
-}
-
-# drops: where the kernel dropped packets so far, in gro_cells and backlog.
+# drops: where the kernel dropped packets so far.
 drops() {
-	local rest
+	local name rest lines line
 
-	read -r drops_gro_cells </sys/class/net/vx100/statistics/rx_dropped
+	read -r dropped[gro_cells] </sys/class/net/vx100/statistics/rx_dropped
 	read -r _ rest _ </proc/net/softnet_stat
-	drops_backlog=$((16#$rest))
+	dropped[backlog]=$((16#$rest))
+	dropped[socket]=0
+	# The second line of UDP has its counters, of datagrams without a socket and
+	# of those with an error.
+	for name in "${holder[@]}"; do
+		mapfile -t lines </proc/"$name"/net/snmp
+		for line in "${lines[@]}"; do
+			read -r name _ rest line _ <<<"$line"
+			[[ $name != Udp: || $rest != [0-9]* ]] || dropped[socket]=$((dropped[socket] + rest + line))
+		done
+	done
 }
 
-# traffic PEER LOAD DURATION WARMUP: the flows of the scenario.
-traffic() {
-	local line name class rate to rest left=$((saturation * $2 / 100))
+# flow_line PEER LOAD_RATE NUMBER FLOW: a flow for simnic, in `line`, and what its
+# connection needs in `connections`. Empty for a flow that has no packets.
+flow_line() {
+	local name rate to rest from=$remote_inner
 
-	for line in "${flows[@]}"; do
-		read -r _ _ rate _ <<<"$line"
-		[ "$rate" = load ] || left=$((left - rate))
-	done
+	read -r name _ rate to _ rest <<<"$4"
+	[ "$rate" != load ] || rate=$2
+	line=
+	[ "$rate" -gt 0 ] || return 0
+	[ "$1" != host ] || to=h${to#?}
+	rest+=" destination=${ip[$to]} destination_port=${port[$to]} source_port=$((40000 + $3 * 4000))"
+	case $to in
+	h*) from=$peer_ip ;;
+	*)
+		rest+=" vni=100 source_mac=$remote_mac destination_mac=${mac[$to]}"
+		rest+=" outer_source=$peer_ip outer_destination=$host_ip"
+		;;
+	esac
+	line="$name rate=$rate $rest source=$from"
+	if [[ $rest == *protocol=tcp* ]]; then
+		[[ $rest =~ size=([0-9]+) ]]
+		connections+=("$to:$from:$((40000 + $3 * 4000)):${BASH_REMATCH[1]-64}")
+	fi
+}
+
+# traffic PEER LOAD_RATE DURATION WARMUP: the flows of the scenario.
+traffic() {
+	local n line lines='' place
+
+	connections=()
 	echo none >$nic/flows
-	for line in "${flows[@]}"; do
-		read -r name class rate to rest <<<"$line"
-		[ "$rate" != load ] || rate=$left
-		[ "$rate" -gt 0 ] || continue
-		case $1 in
-		host)
-			rest+=" source=$peer_ip destination=$host_ip"
-			[ "$class" != normal ] || rest+=" destination_port=5002"
-			;;
-		*)
-			rest+=" source=$remote_inner destination=${ip[$to]} vni=100 source_mac=$remote_mac"
-			rest+=" destination_mac=${mac[$to]} outer_source=$peer_ip outer_destination=$host_ip"
-			;;
-		esac
-		echo "$name rate=$rate $rest" >$nic/flows || die "flow $name is refused: $(dmesg | tail -n 1)"
+	for n in "${!flows[@]}"; do
+		flow_line "$1" "$2" "$n" "${flows[n]}"
+		lines+=$line$'\n'
 	done
+	[ ${#connections[@]} = 0 ] || open_sinks "${connections[@]}"
+	echo "$lines" >$nic/flows || die "flows are refused: $(dmesg | tail -n 1)"
 	echo "$3" >$nic/duration_ms
 	echo "$4" >$nic/warmup_ms
 	drops
-	drops_before=("$drops_gro_cells" "$drops_backlog")
+	for place in "${!dropped[@]}"; do
+		dropped_before[$place]=${dropped[$place]}
+	done
 	echo 1 >$nic/running || die "no traffic: $(dmesg | tail -n 1)"
 	# It begins within a tenth of a second.
 	sleep "$(printf '%d.%03d' $((($3 + 120) / 1000)) $((($3 + 120) % 1000)))"
@@ -135,46 +106,90 @@ traffic() {
 	drops
 }
 
-# takes RATE: whether the plain kernel takes that much bulk traffic, with nothing
-# lost and no queue that grows.
+# takes PEER RATE: whether it takes the flows with so much load, with nothing lost
+# and no queue that grows.
 takes() {
-	local flows=("bulk normal $1 c2 arrivals=random seed=7")
-	local _ name sent received ring longest
+	local word words
 
-	traffic vanilla 0 100 0
-	read -r _ name _ sent _ received _ ring _ _ _ longest <$results
-	[ "$sent" = "$received" ] && [ "$longest" -lt 3000000 ]
+	traffic "$1" "$2" 100 0
+	while read -r word words; do
+		[ "$word" = flow ] || continue
+		# NAME sent N received N ring N total N longest N
+		read -r -a words <<<"$words"
+		[ "${words[2]}" = "${words[4]}" ] && [ "${words[10]}" -lt $patience ] || return
+	done <$results
 }
 
-# Finds it in thousands, so that it is the same in each run, and with it the
-# moments at which packets arrive.
-find_saturation() {
-	local low=10 high=1000 middle
+# highest PEER: the most it takes, in `rate`. In thousands, so that it is the same
+# in each run, and with it the moments at which packets arrive.
+highest() {
+	local low=0 high=$least middle
 
+	while [ $high -lt $most ] && takes "$1" ${high}000; do
+		low=$high
+		high=$((high * 2))
+	done
 	while [ $((high - low)) -gt 1 ]; do
 		middle=$(((low + high) / 2))
-		if takes ${middle}000; then low=$middle; else high=$middle; fi
+		if takes "$1" ${middle}000; then low=$middle; else high=$middle; fi
 	done
-	found=${low}000
+	rate=${low}000
+}
+
+# Of plain bulk traffic, once in each run.
+find_single() {
+	local flows=("bulk normal load c2 0 arrivals=random seed=7") rate
+
+	[ -n "$single" ] || { highest vanilla; single=$rate; }
+}
+
+# rate_of PERCENT: what the flows whose rate is `load` are to have, in `rate`.
+rate_of() {
+	local line other
+
+	rate=$((saturation * $1 / 100))
+	for line in "${flows[@]}"; do
+		read -r _ _ other _ <<<"$line"
+		[ "$other" = load ] || rate=$((rate - other))
+	done
 }
 
 # cell PEER LOAD
 cell() {
-	traffic "$1" "$2" "$duration" "$warmup"
-	echo "cell $scenario $2 $1"
+	local percent=$2 rate place
+
+	if [ "$2" = highest ]; then
+		highest "$1"
+		echo "saturation $rate"
+		percent=100
+	else
+		rate_of "$2"
+	fi
+	traffic "$1" "$rate" "$duration" "$warmup"
+	echo "cell $scenario $percent $1"
 	cat $results
-	echo "drop gro_cells $((drops_gro_cells - drops_before[0]))"
-	echo "drop backlog $((drops_backlog - drops_before[1]))"
+	for place in "${!dropped[@]}"; do
+		echo "drop $place $((dropped[$place] - dropped_before[$place]))"
+	done
 	echo end
 }
 
 run_scenario() {
-	local peer load why
+	local peer load why rate
 
-	[ "$fixed" != 0 ] || [ -n "$found" ] || find_saturation
-	saturation=$found
-	[ "$fixed" = 0 ] || saturation=$fixed
-	echo "saturation $saturation"
+	case $base in
+	none) ;;
+	single)
+		find_single
+		saturation=$single
+		;;
+	own)
+		highest vanilla
+		saturation=$rate
+		;;
+	*) saturation=$base ;;
+	esac
+	[ "${loads[*]}" = highest ] || echo "saturation $saturation"
 	for peer in "${peers[@]}"; do
 		if ! why=$("begin_$peer" 2>&1); then
 			echo "cannot $scenario $peer ${why//$'\n'/ }"
@@ -186,14 +201,17 @@ run_scenario() {
 		done
 		"end_$peer" || die "$peer does not end"
 	done
+	# Connections are of this scenario.
+	[ ${#connections[@]} = 0 ] || open_sinks
 }
 
-found='' saturation=0
+single='' saturation=0 connections=()
+declare -A dropped dropped_before
 topology
 while read -r word rest; do
 	case $word in
 	scenario)
-		read -r scenario duration warmup extra_rules fixed <<<"$rest"
+		read -r scenario duration warmup extra_rules base <<<"$rest"
 		flows=()
 		;;
 	flow) flows+=("$rest") ;;
@@ -203,6 +221,4 @@ while read -r word rest; do
 	*) die "plan: $word $rest" ;;
 	esac
 done <"$1"
-echo none >$nic/sinks
-rmdir $nic
-rmmod simnic || die "simnic does not unload"
+topology_ends

@@ -129,13 +129,19 @@ fn changes(old: &[Row], new: &[Row]) -> Result<Vec<Change>> {
                 old,
                 new,
                 worse: sign * change,
-                is_rare: figure == "p99_ns",
+                is_rare: figure.ends_with("p99_ns"),
             });
         };
 
         add("p50_ns", before.p50_ns, row.p50_ns, 1.0);
         add("p99_ns", before.p99_ns, row.p99_ns, 1.0);
         add("received", before.received, row.received, -1.0);
+        for (name, note) in &row.notes {
+            if let Some(before) = before.notes.get(name) {
+                add(&format!("{name} p50_ns"), before.p50_ns, note.p50_ns, 1.0);
+                add(&format!("{name} p99_ns"), before.p99_ns, note.p99_ns, 1.0);
+            }
+        }
     }
     ensure!(!changes.is_empty(), "the files have nothing in common");
     Ok(changes)
@@ -154,14 +160,9 @@ mod tests {
             class: "high".to_owned(),
             sent: 1000,
             received,
-            lost: 0,
-            lost_ring: 0,
             p50_ns,
-            p90_ns: p50_ns,
             p99_ns: p50_ns,
-            p999_ns: p50_ns,
-            max_ns: p50_ns,
-            mean_ns: p50_ns,
+            ..Row::default()
         }
     }
 

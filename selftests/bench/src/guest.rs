@@ -34,8 +34,6 @@ const LIMIT: &str = "3000";
 /// What a run gave.
 #[derive(Default)]
 pub struct Run {
-    /// What loads are per cent of, in packets per second: what the plain kernel takes.
-    pub saturation: u32,
     pub cells: Vec<Cell>,
     /// Scenario, peer, and why it cannot run.
     pub cannot: Vec<(String, String, String)>,
@@ -69,16 +67,17 @@ pub fn run(guest: &Path, share: &Path, scenarios: &[Scenario]) -> Result<Run> {
 fn read(lines: impl BufRead, total: usize) -> Result<Run> {
     let mut run = Run::default();
     let mut cell = None;
+    let mut saturation = 0;
     let start = Instant::now();
 
     for line in lines.lines() {
         let line = line?;
         match line.split_once(' ').unwrap_or((&line, "")) {
             ("saturation", rate) => {
-                run.saturation = rate.parse()?;
+                saturation = rate.parse()?;
                 progress(start, &format!("100 % are {rate} packets/s"));
             }
-            ("cell", rest) => cell = Some(begin(rest)?),
+            ("cell", rest) => cell = Some(begin(rest, saturation)?),
             ("end", "") => {
                 run.cells.push(cell.take().context("the end of no cell")?);
                 if let Some(Cell {
@@ -111,7 +110,7 @@ fn read(lines: impl BufRead, total: usize) -> Result<Run> {
     Ok(run)
 }
 
-fn begin(words: &str) -> Result<Cell> {
+fn begin(words: &str, saturation: u32) -> Result<Cell> {
     let [scenario, load, peer] = words.split(' ').collect::<Vec<_>>()[..] else {
         bail!("a cell of what? {words}");
     };
@@ -119,6 +118,7 @@ fn begin(words: &str) -> Result<Cell> {
     Ok(Cell {
         scenario: scenario.to_owned(),
         load: load.parse()?,
+        saturation,
         peer: peer.to_owned(),
         ..Cell::default()
     })
@@ -139,8 +139,8 @@ mod tests {
                     longest 9\n9 1\ndrop backlog 0\nend\ncannot it ebpf-nic no such program\n";
         let run = read(text.as_bytes(), 1).unwrap();
 
-        assert_eq!(run.saturation, 90_000);
         assert_eq!(run.cells.len(), 1);
+        assert_eq!(run.cells[0].saturation, 90_000);
         assert_eq!(run.cells[0].flows[0].received, 1);
         assert_eq!(run.cannot[0].2, "no such program");
     }

@@ -122,13 +122,8 @@ fn run(options: &Run) -> Result<bool> {
     }
     let rows = rows(&run.cells, &scenarios);
     fs::create_dir_all(&options.out)?;
-    write_json(
-        &options.out.join("results.json"),
-        &rows,
-        &options.about,
-        run.saturation,
-    )?;
-    table::print(&rows, run.saturation);
+    write_json(&options.out.join("results.json"), &rows, &options.about)?;
+    table::print(&rows);
     plot::write(&options.out, &rows, &run.cells)?;
     println!("results: {}", options.out.join("results.json").display());
     Ok(well)
@@ -137,25 +132,20 @@ fn run(options: &Run) -> Result<bool> {
 fn rows(cells: &[Cell], scenarios: &[Scenario]) -> Vec<Row> {
     cells
         .iter()
-        .flat_map(|cell| {
-            let scenario = scenarios.iter().find(|it| it.name == cell.scenario);
-            cell.rows(|flow| scenario.and_then(|it| it.class(flow)).unwrap_or("normal"))
+        .filter_map(|cell| {
+            let scenario = scenarios.iter().find(|it| it.name == cell.scenario)?;
+            Some(cell.rows(scenario))
         })
+        .flatten()
         .collect()
 }
 
-fn write_json(
-    path: &Path,
-    rows: &[Row],
-    about: &[(String, String)],
-    saturation: u32,
-) -> Result<()> {
+fn write_json(path: &Path, rows: &[Row], about: &[(String, String)]) -> Result<()> {
     let objects = rows
         .iter()
         .map(|row| {
             let mut object = serde_json::to_value(row)?;
             if let Some(fields) = object.as_object_mut() {
-                fields.insert("saturation_pps".into(), saturation.into());
                 for (key, value) in about {
                     fields.insert(key.clone(), value.clone().into());
                 }

@@ -147,12 +147,13 @@ fn distribution(scenario: &str, load: u32, cells: &[Cell]) -> Plot {
             let mut seen = 0;
             let points = flow
                 .times
+                .buckets
                 .iter()
                 .map(|(time, count)| {
                     seen += count;
                     (
                         *time as f64 / 1000.0,
-                        seen as f64 * 100.0 / flow.counted() as f64,
+                        seen as f64 * 100.0 / flow.times.count() as f64,
                     )
                 })
                 .collect();

@@ -4,16 +4,19 @@
 //!
 //! ```text
 //! peers NAME...
-//! loads idle|PERCENT...              of the rate that the plain kernel takes at most
-//! saturation PACKETS_PER_SECOND      instead of that rate, which is found otherwise
+//! loads idle|PERCENT...|highest      of what the plain kernel takes of plain bulk traffic, which is
+//!                                    found; `highest`: the most that each peer takes is found
+//! saturation PACKETS_PER_SECOND|own  of this rate instead; of what it takes of this scenario's flows
 //! duration_ms N
 //! warmup_ms N                        of these, what does not count (0)
 //! rules N                            that name other flows (0)
-//! flow NAME rate=N|load to=c1|c2 [class=CLASS] [KEY=VALUE...]
+//! flow NAME rate=N|load to=PLACE [class=CLASS] [limit=RATE] [deadline_us=N] [KEY=VALUE...]
 //! ```
 //!
-//! A rate of `load` is what the other flows leave of the load. The other keys are those of simnic's
-//! flows that do not say where from or to. Comments start with `#`.
+//! A place is a container, `c1` to `c3`, or a socket of the host, `h1` to `h3`. A rate of `load` is what
+//! the other flows leave of the load. `limit` is the rate of the rule for a class other than `normal`.
+//! Packets that take longer than `deadline_us`, or are lost, are counted as late. The other keys are
+//! those of simnic's flows that do not say where from or to. Comments start with `#`.
 
 use std::{
     fs,
@@ -34,41 +37,52 @@ pub const PEERS: &[&str] = &[
     "ebpf-peer",
     "ebpf-nic",
     "sync",
+    "loaded",
+    "unmatched",
     "host",
 ];
 
 const CLASSES: &[&str] = &["high", "interactive", "normal", "bulk"];
-const CONTAINERS: &[&str] = &["c1", "c2"];
+const PLACES: &[&str] = &["c1", "c2", "c3", "h1", "h2", "h3"];
+/// The most flows: each has source ports of its own.
+const FLOWS_MAX: usize = 6;
 const FLOW_KEYS: &[&str] = &[
-    "burst",
-    "arrivals",
-    "seed",
-    "size",
-    "source_port",
-    "ports",
-    "from_ms",
-    "to_ms",
+    "protocol", "burst", "arrivals", "seed", "size", "ports", "from_ms", "to_ms", "note", "group",
 ];
 
 /// A scenario.
 pub struct Scenario {
     pub name: String,
     peers: Vec<String>,
-    loads: Vec<u32>,
-    /// What loads are per cent of; 0 is to find it.
-    saturation: u32,
-    duration_ms: u32,
+    loads: Loads,
+    /// What loads are per cent of: a rate, `single`, `own` or `none`.
+    base: String,
+    pub duration_ms: u32,
     warmup_ms: u32,
     rules: u32,
     flows: Vec<Flow>,
 }
 
+/// At what loads a scenario is run.
+enum Loads {
+    /// Per cent; 0 is idle.
+    Percent(Vec<u32>),
+    /// The most that each peer takes.
+    Highest,
+}
+
 /// A flow of a scenario.
-struct Flow {
+pub struct Flow {
     name: String,
-    class: String,
+    pub class: String,
     rate: String,
     to: String,
+    /// The rate of its rule; 0 is none.
+    limit: u32,
+    /// What a packet takes that is in time.
+    pub deadline_ns: Option<u64>,
+    /// Of a packet's content, in bytes.
+    pub size: u32,
     rest: Vec<String>,
 }
 
@@ -93,8 +107,8 @@ impl Scenario {
         let mut scenario = Self {
             name: name.to_owned(),
             peers: Vec::new(),
-            loads: Vec::new(),
-            saturation: 0,
+            loads: Loads::Percent(Vec::new()),
+            base: "single".to_owned(),
             duration_ms: 0,
             warmup_ms: 0,
             rules: 0,
@@ -114,13 +128,36 @@ impl Scenario {
             }
         }
         ensure!(!scenario.peers.is_empty(), "no peers");
-        ensure!(!scenario.loads.is_empty(), "no loads");
+        ensure!(scenario.cells() > 0, "no loads");
         ensure!(!scenario.flows.is_empty(), "no flows");
+        ensure!(
+            scenario.flows.len() <= FLOWS_MAX,
+            "more than {FLOWS_MAX} flows"
+        );
+        scenario.check_classes()?;
         ensure!(
             scenario.warmup_ms < scenario.duration_ms,
             "duration_ms is not longer than warmup_ms"
         );
         Ok(scenario)
+    }
+
+    /// A rule names all flows to a place.
+    fn check_classes(&self) -> Result<()> {
+        for flow in &self.flows {
+            let differs = |other: &&Flow| {
+                other.to == flow.to && (&other.class, other.limit) != (&flow.class, flow.limit)
+            };
+
+            if let Some(other) = self.flows.iter().find(differs) {
+                bail!(
+                    "flows {} and {} go to one place, with different rules",
+                    flow.name,
+                    other.name
+                );
+            }
+        }
+        Ok(())
     }
 
     fn set(&mut self, word: &str, rest: &[&str]) -> Result<()> {
@@ -131,16 +168,20 @@ impl Scenario {
                 }
                 self.peers = rest.iter().map(|&peer| peer.to_owned()).collect();
             }
-            "loads" => {
-                self.loads = rest
-                    .iter()
-                    .map(|&load| match load {
-                        "idle" => Ok(0),
-                        load => within(load, 1, 1000),
-                    })
-                    .collect::<Result<_>>()?;
+            "loads" if rest == ["highest"] => {
+                self.loads = Loads::Highest;
+                self.base = "none".to_owned();
             }
-            "saturation" => self.saturation = only(rest, 1000, 10_000_000)?,
+            "loads" => {
+                let percent = |load: &&str| match *load {
+                    "idle" => Ok(0),
+                    load => within(load, 1, 1000),
+                };
+
+                self.loads = Loads::Percent(rest.iter().map(percent).collect::<Result<_>>()?);
+            }
+            "saturation" if rest == ["own"] => self.base = "own".to_owned(),
+            "saturation" => self.base = only(rest, 1000, 10_000_000)?.to_string(),
             "duration_ms" => self.duration_ms = only(rest, 1, 60_000)?,
             "warmup_ms" => self.warmup_ms = only(rest, 0, 60_000)?,
             "rules" => self.rules = only(rest, 0, 16_000)?,
@@ -161,24 +202,30 @@ impl Scenario {
         Ok(())
     }
 
-    /// The class of a flow.
-    pub fn class(&self, flow: &str) -> Option<&str> {
-        let flow = self.flows.iter().find(|it| it.name == flow)?;
-
-        Some(&flow.class)
+    /// The flow of that name.
+    pub fn flow(&self, name: &str) -> Option<&Flow> {
+        self.flows.iter().find(|it| it.name == name)
     }
 
     /// How many cells it has.
     pub fn cells(&self) -> usize {
-        self.peers.len() * self.loads.len()
+        let loads = match &self.loads {
+            Loads::Percent(loads) => loads.len(),
+            Loads::Highest => 1,
+        };
+
+        self.peers.len() * loads
     }
 
     /// The scenario as the guest reads it.
     pub fn plan(&self) -> String {
-        let loads: Vec<_> = self.loads.iter().map(u32::to_string).collect();
+        let loads = match &self.loads {
+            Loads::Percent(loads) => loads.iter().map(u32::to_string).collect(),
+            Loads::Highest => vec!["highest".to_owned()],
+        };
         let mut plan = format!(
             "scenario {} {} {} {} {}\n",
-            self.name, self.duration_ms, self.warmup_ms, self.rules, self.saturation
+            self.name, self.duration_ms, self.warmup_ms, self.rules, self.base
         );
 
         for Flow {
@@ -186,10 +233,15 @@ impl Scenario {
             class,
             rate,
             to,
+            limit,
             rest,
+            ..
         } in &self.flows
         {
-            plan += &format!("flow {name} {class} {rate} {to} {}\n", rest.join(" "));
+            plan += &format!(
+                "flow {name} {class} {rate} {to} {limit} {}\n",
+                rest.join(" ")
+            );
         }
         plan + &format!(
             "peers {}\nloads {}\nrun\n",
@@ -207,6 +259,9 @@ impl Flow {
             class: "normal".to_owned(),
             rate: String::new(),
             to: String::new(),
+            limit: 0,
+            deadline_ns: None,
+            size: 64,
             rest: Vec::new(),
         };
 
@@ -216,17 +271,31 @@ impl Flow {
                 .with_context(|| format!("{word}: no KEY=VALUE"))?;
             match key {
                 "class" if CLASSES.contains(&value) => flow.class = value.to_owned(),
-                "to" if CONTAINERS.contains(&value) => flow.to = value.to_owned(),
+                "to" if PLACES.contains(&value) => flow.to = value.to_owned(),
                 "rate" if value == "load" || within(value, 1, 10_000_000).is_ok() => {
                     flow.rate = value.to_owned();
                 }
                 "class" | "to" | "rate" => bail!("{key}: no such value: {value}"),
+                "limit" => flow.limit = within(value, 1, 10_000_000).context("limit")?,
+                "deadline_us" => {
+                    let us = within(value, 1, 10_000_000).context("deadline_us")?;
+                    flow.deadline_ns = Some(u64::from(us) * 1000);
+                }
                 _ if FLOW_KEYS.contains(&key) => flow.rest.push((*word).to_owned()),
                 _ => bail!("a flow has no {key}"),
             }
         }
         ensure!(!flow.rate.is_empty(), "flow {name} has no rate");
         ensure!(!flow.to.is_empty(), "flow {name} goes nowhere");
+        ensure!(
+            flow.limit == 0 || flow.class != "normal",
+            "flow {name} has a limit and no rule"
+        );
+        for word in &flow.rest {
+            if let Some(size) = word.strip_prefix("size=") {
+                flow.size = within(size, 24, 1400).context("size")?;
+            }
+        }
         Ok(flow)
     }
 }
@@ -261,11 +330,26 @@ mod tests {
 
         assert_eq!(
             scenario.plan(),
-            "scenario it 10 0 0 0\nflow high high 100 c1 seed=1\nflow bulk normal load c2 burst=8\n\
-             peers vanilla sync\nloads 0 80\nrun\n"
+            "scenario it 10 0 0 single\nflow high high 100 c1 0 seed=1\n\
+             flow bulk normal load c2 0 burst=8\npeers vanilla sync\nloads 0 80\nrun\n"
         );
         assert_eq!(scenario.cells(), 4);
-        assert_eq!(scenario.class("high"), Some("high"));
+        assert_eq!(scenario.flow("high").unwrap().class, "high");
+        assert_eq!(scenario.flow("high").unwrap().size, 64);
+    }
+
+    #[test]
+    fn finds_what_is_to_be_found() {
+        let more = "loads highest\nsaturation own\nflow fast class=high limit=9 deadline_us=5 \
+            to=h1 rate=1 size=100\n";
+        let scenario = Scenario::parse("it", &format!("{GOOD}{more}")).unwrap();
+        let fast = scenario.flow("fast").unwrap();
+
+        assert!(scenario.plan().starts_with("scenario it 10 0 0 own\n"));
+        assert!(scenario.plan().contains("flow fast high 1 h1 9 size=100\n"));
+        assert!(scenario.plan().contains("loads highest\n"));
+        assert_eq!(scenario.cells(), 2);
+        assert_eq!((fast.deadline_ns, fast.size), (Some(5000), 100));
     }
 
     #[test]
@@ -285,7 +369,19 @@ mod tests {
         assert_eq!(bad("flow x rate=1"), "line 7: flow x goes nowhere");
         assert_eq!(bad("flow x to=c1"), "line 7: flow x has no rate");
         assert_eq!(bad("flow x rate=0 to=c1"), "line 7: rate: no such value: 0");
-        assert_eq!(bad("flow x rate=1 to=c3"), "line 7: to: no such value: c3");
+        assert_eq!(bad("flow x rate=1 to=c4"), "line 7: to: no such value: c4");
+        assert_eq!(
+            bad("flow x rate=1 to=c3 limit=5"),
+            "line 7: flow x has a limit and no rule"
+        );
+        assert_eq!(
+            bad("flow x rate=1 to=c3 size=23"),
+            "line 7: size: 23 is not from 24 to 1400"
+        );
+        assert_eq!(
+            bad("flow x rate=1 to=c1"),
+            "flows high and x go to one place, with different rules"
+        );
         assert_eq!(
             bad("flow x rate=1 to=c1 vni=1"),
             "line 7: a flow has no vni"

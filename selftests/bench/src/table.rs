@@ -9,28 +9,74 @@ use crate::cell::{
 
 /// Prints the tables. Ratios are of the median to that of the plain kernel at the same load, and to
 /// that of the idle host network.
-pub fn print(rows: &[Row], saturation: u32) {
-    println!("100 % are {saturation} packets/s; times in us of virtual time");
+pub fn print(rows: &[Row]) {
+    println!("times in us of virtual time; rates are those received, of content");
     for scenario in names(rows, |row| &row.scenario) {
+        let rows_of = || rows.iter().filter(|row| row.scenario == scenario);
+        let mut rates: Vec<_> = rows_of().map(|row| row.saturation_pps).collect();
+        rates.dedup();
+        let all = match rates[..] {
+            [rate] => format!("{rate} packets/s"),
+            _ => "the most that each takes".to_owned(),
+        };
+
         println!(
-            "\n{scenario}\n{:>5} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>8} {:>6}",
-            "load", "peer", "flow", "p50", "p99", "p99.9", "max", "lost", "vanilla", "host"
+            "\n{scenario}: 100 % are {all}\n\
+             {:>5} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>7} {:>7} {:>6}",
+            "load",
+            "peer",
+            "flow",
+            "p50",
+            "p99",
+            "p99.9",
+            "max",
+            "lost",
+            "kpps",
+            "Mbit/s",
+            "vanilla",
+            "host"
         );
-        for row in rows.iter().filter(|row| row.scenario == scenario) {
-            println!(
-                "{:>5} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9} {:>6.1}% {:>8} {:>6}",
-                load(row.load_percent),
-                row.peer,
-                row.flow,
-                us(row.p50_ns),
-                us(row.p99_ns),
-                us(row.p999_ns),
-                us(row.max_ns),
-                row.lost as f64 * 100.0 / row.sent.max(1) as f64,
-                ratio(row, find(rows, row, "vanilla", row.load_percent)),
-                ratio(row, find(rows, row, "host", 0)),
-            );
+        for row in rows_of() {
+            print_row(rows, row);
         }
+    }
+}
+
+fn print_row(rows: &[Row], row: &Row) {
+    println!(
+        "{:>5} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9} {:>6.1}% {:>7.1} {:>7.0} {:>7} {:>6}",
+        load(row.load_percent),
+        row.peer,
+        row.flow,
+        us(row.p50_ns),
+        us(row.p99_ns),
+        us(row.p999_ns),
+        us(row.max_ns),
+        row.lost as f64 * 100.0 / row.sent.max(1) as f64,
+        row.rate() / 1e3,
+        row.bit_rate() / 1e6,
+        ratio(row, find(rows, row, "vanilla", row.load_percent)),
+        ratio(row, find(rows, row, "host", 0)),
+    );
+    for (name, note) in &row.notes {
+        println!(
+            "{:>5} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9}",
+            "",
+            "",
+            format!("  {name}"),
+            us(note.p50_ns),
+            us(note.p99_ns),
+            "",
+            us(note.max_ns)
+        );
+    }
+    if let Some(deadline) = &row.deadline {
+        println!(
+            "{:>16}   {:.2} % missed their deadline of {} us",
+            "",
+            deadline.missed_percent,
+            deadline.ns / 1000
+        );
     }
 }
 
