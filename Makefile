@@ -9,13 +9,14 @@
 # make demo            vanilla and PRISM side by side, in two guests
 # make bench           PRISM beside its peers in virtual time (SCENARIO=, PEERS=)
 # make bench-compare   what changed since OLD=FILE (NEW=build/bench/results.json)
+# make profile         instructions of each stage of a packet's way (MODES=A,B)
 # make shell           a prompt in a guest with PRISM and the demo's topology
 # make clean           remove what was built here; the cache stays
 #
 # What they need (tool root, kernels, guest images) is made once and kept in
 # PRISM_CACHE, by default ~/.cache/prism. Kbuild says what the module is made of.
 
-export KERNEL KDIR TOOLROOT INSTALL_MOD_PATH V JOBS SCENARIO PEERS OUT
+export KERNEL KDIR TOOLROOT INSTALL_MOD_PATH V JOBS SCENARIO PEERS MODES OUT
 
 # The scripts bring their own make with its own jobs.
 unexport MAKEFLAGS MFLAGS
@@ -44,6 +45,9 @@ bench:
 bench-compare:
 	@selftests/bench/bench.sh compare $(OLD) $(NEW)
 
+profile:
+	@selftests/profile/profile.sh
+
 shell:
 	@selftests/demo/demo.sh --shell
 
@@ -51,6 +55,6 @@ clean:
 	@scripts/clean.sh
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,13p'
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,14p'
 
-.PHONY: all modules debug install modules_install check test demo bench bench-compare shell clean help
+.PHONY: all modules debug install modules_install check test demo bench bench-compare profile shell clean help
