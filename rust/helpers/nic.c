@@ -7,6 +7,7 @@
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/netdevice.h>
+#include <linux/string.h>
 #include <linux/unaligned.h>
 
 #include "nic.h"
@@ -138,13 +139,20 @@ bool knet_nic_interrupt_at(struct knet_nic *nic, u64 ns)
 	return true;
 }
 
-/* A packet with room for a frame of @len bytes, to be filled. Context: the NAPI poll. */
+/*
+ * A packet with room for a frame of @len bytes, which are zero, to be filled.
+ * They are cleared by words: a NIC would have written them without taking time,
+ * and the processor's byte-wise ways take more of it when instructions are
+ * counted. Context: the NAPI poll.
+ */
 struct sk_buff *knet_nic_alloc(struct knet_nic *nic, u32 len, u8 **frame)
 {
-	struct sk_buff *skb = napi_alloc_skb(&nic->napi, len);
+	struct sk_buff *skb = napi_alloc_skb(&nic->napi, ALIGN(len, sizeof(u64)));
 
-	if (skb)
+	if (skb) {
+		memset64((u64 *)skb->data, 0, DIV_ROUND_UP(len, sizeof(u64)));
 		*frame = skb_put(skb, len);
+	}
 	return skb;
 }
 

@@ -69,6 +69,4 @@ for mode; do
 	remove_rules
 	rmmod prism
 done
-echo none >$nic/sinks
-rmdir $nic
-rmmod simnic || die "simnic does not unload"
+topology_ends
