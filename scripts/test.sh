@@ -202,7 +202,10 @@ if [ -n "$staged" ]; then
 fi
 
 # Alone, as the others are long over then.
-[[ " $* " != *" bench "* ]] || one bench selftests/bench/bench.sh check
+if [[ " $* " = *" bench "* ]]; then
+	one bench selftests/bench/bench.sh check
+	one bench-slowed selftests/bench/bench.sh slowed
+fi
 
 # What left no sum failed.
 [[ " $* " != *" host "* && " $* " != *" bench "* ]] || guests+=(host)

@@ -6,10 +6,13 @@
 #   SCENARIO=NAME  only that one of scenarios/
 #   PEERS=A,B      only these
 #   OUT=DIR        instead of build/bench
+#   MODULE=FILE    instead of the prism.ko of these sources
 # bench.sh compare OLD [NEW]: what changed from one results.json to another
 # (build/bench/results.json); fails where a figure got worse.
 # bench.sh check: measures scenario `quick` and compares with quick.json, which
 # bench.sh update makes anew; its commit says why.
+# bench.sh slowed: fails unless that comparison catches a module that spends 1,000
+# instructions more on each high packet.
 # bench.sh docs: makes what Documentation/benchmarks.rst shows.
 
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -29,13 +32,33 @@ build() {
 stage() {
 	rm -rf "$1"
 	mkdir -p "$1"
-	cp "$(scripts/build.sh stock)" "$1/prism.ko"
+	cp "${MODULE:-$(scripts/build.sh stock)}" "$1/prism.ko"
 	cp "$(scripts/build.sh stock simnic)" "$1/simnic.ko"
 	# Names of directories of this machine.
 	scripts/in-toolroot.sh objcopy --strip-unneeded "$1/prism.ko"
 	scripts/in-toolroot.sh objcopy --strip-unneeded "$1/simnic.ko"
 	cp -r "$here/guest" selftests/lib{,.sh} "$1/"
 	selftests/build.sh "$1/bin"
+}
+
+# slowed_module: builds it from a copy of the sources, prints where it is.
+slowed_module() {
+	local copy=$PRISM_SRC/build/slowed path=prism/datapath.rs
+
+	rm -rf "$copy"
+	mkdir -p "$copy"
+	cp -r Kbuild rust prism scripts "$copy/"
+	# Four instructions each time.
+	sed -i 's|^\( *\)frame\.run_to_completion(.*|\1for n in 0..250 {\n\1    core::hint::black_box(n);\n\1}\n&|' \
+		"$copy/$path"
+	! cmp -s $path "$copy/$path" || die "$path has changed: there is no place to slow it"
+	"$copy/scripts/build.sh" stock >/dev/null
+	echo "$copy/prism.ko"
+}
+
+# The kept figures are of one kernel.
+has_kept_figures() {
+	[ "${KERNEL:-7.3}" = 7.3 ] || { say "quick.json is of kernel 7.3"; exit 4; }
 }
 
 case ${1-run} in
@@ -55,12 +78,24 @@ docs)
 	exec mv build/load-sweep.txt $docs/
 	;;
 check | update)
-	[ "${KERNEL:-7.3}" = 7.3 ] || { say "quick.json is of kernel 7.3"; exit 4; }
+	has_kept_figures
 	SCENARIO=quick OUT=build/bench-quick "$0"
 	[ "$1" = check ] || exec cp build/bench-quick/results.json "$here/quick.json"
 	exec "$bench" compare --all "$here/quick.json" build/bench-quick/results.json
 	;;
-*) die "usage: bench.sh [run | compare OLD [NEW] | check | update | docs]" ;;
+slowed)
+	has_kept_figures
+	MODULE=$(slowed_module)
+	export MODULE
+	SCENARIO=quick PEERS=sync OUT=build/bench-slowed "$0"
+	! "$bench" compare "$here/quick.json" build/bench-slowed/results.json >build/slowed.txt ||
+		die "a module slowed by 1,000 instructions is not caught"
+	cat build/slowed.txt
+	grep -q '^WORSE .*p50_ns: quick at 0 %, sync, flow high$' build/slowed.txt ||
+		die "not its median when idle"
+	exit
+	;;
+*) die "usage: bench.sh [run | compare OLD [NEW] | check | update | slowed | docs]" ;;
 esac
 
 unset KDIR
