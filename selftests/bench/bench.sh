@@ -56,6 +56,20 @@ slowed_module() {
 	echo "$copy/prism.ko"
 }
 
+# docs OUTPUT DIR: the tables of a run, a file for each scenario, and what was run.
+docs() {
+	awk -v dir="$2" '
+		function begin(name) {
+			file = dir "/" name ".txt"
+			print "# SPDX-License-Identifier: GPL-2.0" >file
+		}
+		BEGIN { begin("about"); print "$ make bench" >file }
+		/^$/ { file = ""; next }
+		/^results:/ { next }
+		!file { begin(substr($1, 1, length($1) - 1)) }
+		{ print >file }' "$1"
+}
+
 # The kept figures are of one kernel.
 has_kept_figures() {
 	[ "${KERNEL:-7.3}" = 7.3 ] || { say "quick.json is of kernel 7.3"; exit 4; }
@@ -69,13 +83,10 @@ compare)
 	;;
 run) ;;
 docs)
-	docs=Documentation/benchmarks
-	{
-		printf '%s\n' "# SPDX-License-Identifier: GPL-2.0" "$ make bench SCENARIO=load-sweep"
-		SCENARIO=load-sweep OUT=build/bench-docs "$0" | grep -v '^results:'
-	} >build/load-sweep.txt
-	cp build/bench-docs/load-sweep-{p50,p99,goodput,distribution}.svg $docs/
-	exec mv build/load-sweep.txt $docs/
+	OUT=build/bench-docs "$0" >build/bench-docs.txt
+	docs build/bench-docs.txt Documentation/benchmarks
+	cp build/bench-docs/load-sweep-{p50,p99,goodput,distribution}.svg Documentation/benchmarks/
+	exit
 	;;
 check | update)
 	has_kept_figures

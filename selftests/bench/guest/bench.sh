@@ -143,27 +143,28 @@ find_single() {
 	[ -n "$single" ] || { highest vanilla; single=$rate; }
 }
 
-# rate_of PERCENT: what the flows whose rate is `load` are to have, in `rate`.
-rate_of() {
+# The flows whose rate is not `load`, altogether, in `others`.
+rate_of_others() {
 	local line other
 
-	rate=$((saturation * $1 / 100))
+	others=0
 	for line in "${flows[@]}"; do
 		read -r _ _ other _ <<<"$line"
-		[ "$other" = load ] || rate=$((rate - other))
+		[ "$other" = load ] || others=$((others + other))
 	done
 }
 
 # cell PEER LOAD
 cell() {
-	local percent=$2 rate place
+	local percent=$2 rate place others
 
+	rate_of_others
 	if [ "$2" = highest ]; then
 		highest "$1"
-		echo "saturation $rate"
+		echo "saturation $((rate + others))"
 		percent=100
 	else
-		rate_of "$2"
+		rate=$((saturation * $2 / 100 - others))
 	fi
 	traffic "$1" "$rate" "$duration" "$warmup"
 	echo "cell $scenario $percent $1"
@@ -175,7 +176,7 @@ cell() {
 }
 
 run_scenario() {
-	local peer load why rate
+	local peer load why rate others
 
 	case $base in
 	none) ;;
@@ -185,7 +186,8 @@ run_scenario() {
 		;;
 	own)
 		highest vanilla
-		saturation=$rate
+		rate_of_others
+		saturation=$((rate + others))
 		;;
 	*) saturation=$base ;;
 	esac

@@ -84,6 +84,9 @@ pub struct Row {
     /// What applications look at.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<String, Note>,
+    /// Why the peer cannot run this scenario, in place of all figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cannot: Option<String>,
 }
 
 /// How many packets came too late.
@@ -238,6 +241,7 @@ impl Cell {
                         .iter()
                         .map(|(name, times)| (name.clone(), times.note()))
                         .collect(),
+                    cannot: None,
                 })
             })
             .collect()

@@ -102,7 +102,9 @@ fn read(path: &Path) -> Result<Vec<Row>> {
     let name = || path.display().to_string();
     let text = fs::read_to_string(path).with_context(name)?;
 
-    serde_json::from_str(&text).with_context(name)
+    let mut rows: Vec<Row> = serde_json::from_str(&text).with_context(name)?;
+    rows.retain(|row| row.cannot.is_none());
+    Ok(rows)
 }
 
 /// The row of `rows` for the same place as `row`.

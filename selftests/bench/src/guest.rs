@@ -24,7 +24,10 @@ use anyhow::{
 };
 
 use crate::{
-    cell::Cell,
+    cell::{
+        Cell,
+        Row, //
+    },
     scenario::Scenario, //
 };
 
@@ -35,8 +38,8 @@ const LIMIT: &str = "3000";
 #[derive(Default)]
 pub struct Run {
     pub cells: Vec<Cell>,
-    /// Scenario, peer, and why it cannot run.
-    pub cannot: Vec<(String, String, String)>,
+    /// Peers that cannot run.
+    pub cannot: Vec<Row>,
 }
 
 /// Has a guest run the scenarios.
@@ -97,7 +100,12 @@ fn read(lines: impl BufRead, total: usize) -> Result<Run> {
             ("cannot", rest) => {
                 let mut words = rest.splitn(3, ' ').map(str::to_owned);
                 let mut next = || words.next().unwrap_or_default();
-                run.cannot.push((next(), next(), next()));
+                run.cannot.push(Row {
+                    scenario: next(),
+                    peer: next(),
+                    cannot: Some(next()),
+                    ..Row::default()
+                });
             }
             ("error", why) => bail!("the guest: {why}"),
             _ => match &mut cell {
@@ -142,7 +150,7 @@ mod tests {
         assert_eq!(run.cells.len(), 1);
         assert_eq!(run.cells[0].saturation, 90_000);
         assert_eq!(run.cells[0].flows[0].received, 1);
-        assert_eq!(run.cannot[0].2, "no such program");
+        assert_eq!(run.cannot[0].cannot.as_deref(), Some("no such program"));
     }
 
     #[test]

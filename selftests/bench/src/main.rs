@@ -117,14 +117,15 @@ fn run(options: &Run) -> Result<bool> {
             well = false;
         }
     }
-    for (scenario, peer, why) in &run.cannot {
-        println!("{scenario}: {peer} cannot run here: {why}");
-    }
-    let rows = rows(&run.cells, &scenarios);
+    let mut rows = rows(&run.cells, &scenarios);
     fs::create_dir_all(&options.out)?;
-    write_json(&options.out.join("results.json"), &rows, &options.about)?;
-    table::print(&rows);
     plot::write(&options.out, &rows, &run.cells)?;
+    rows.extend(run.cannot);
+    write_json(&options.out.join("results.json"), &rows, &options.about)?;
+    for (key, value) in &options.about {
+        println!("{key}: {value}");
+    }
+    table::print(&rows);
     println!("results: {}", options.out.join("results.json").display());
     Ok(well)
 }

@@ -13,7 +13,8 @@ pub fn print(rows: &[Row]) {
     println!("times in us of virtual time; rates are those received, of content");
     for scenario in names(rows, |row| &row.scenario) {
         let rows_of = || rows.iter().filter(|row| row.scenario == scenario);
-        let mut rates: Vec<_> = rows_of().map(|row| row.saturation_pps).collect();
+        let measured = rows_of().filter(|row| row.cannot.is_none());
+        let mut rates: Vec<_> = measured.map(|row| row.saturation_pps).collect();
         rates.dedup();
         let all = match rates[..] {
             [rate] => format!("{rate} packets/s"),
@@ -43,6 +44,10 @@ pub fn print(rows: &[Row]) {
 }
 
 fn print_row(rows: &[Row], row: &Row) {
+    if let Some(why) = &row.cannot {
+        println!("{:>5} {:<10} cannot run here: {why}", "", row.peer);
+        return;
+    }
     println!(
         "{:>5} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9} {:>6.1}% {:>7.1} {:>7.0} {:>7} {:>6}",
         load(row.load_percent),
