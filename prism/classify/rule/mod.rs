@@ -156,6 +156,10 @@ impl Match {
     }
 }
 
+/// The highest [specificity](Match::specificity): that of a rule with a VNI, a protocol, two IPv6
+/// addresses, two ports and a DSCP.
+pub const SPECIFICITY_MAX: usize = 24 + 8 + 128 + 128 + 16 + 16 + 6 + 1;
+
 /// The longest name of a rule, in bytes.
 pub const NAME_MAX: usize = 63;
 

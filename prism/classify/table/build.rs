@@ -5,6 +5,7 @@
 use core::{
     cmp::Reverse,
     fmt,
+    mem,
     ops::DerefMut, //
 };
 
@@ -13,10 +14,14 @@ use super::{
         flow::Words,
         rule::{
             self,
-            Match, //
+            Match,
+            SPECIFICITY_MAX, //
         }, //
     },
-    group::Rank,
+    group::{
+        Link,
+        Rank, //
+    },
     hash::{
         Key,
         Random, //
@@ -161,9 +166,7 @@ where
 
         builder.collect(rules)?;
         let key = builder.distribute()?;
-        builder
-            .groups
-            .sort_unstable_by_key(|group| Reverse(group.best()));
+        builder.sort();
 
         Ok(Self {
             groups,
@@ -248,15 +251,50 @@ impl Builder<'_> {
                 group.set_salt(self.random.next());
             }
 
-            if (0..self.entries.len()).all(|index| self.place(&key, index)) {
+            if self
+                .by_specificity()
+                .iter()
+                .all(|list| self.place_all(&key, *list))
+            {
                 return Ok(key);
             }
         }
         Err(Error::Seed)
     }
 
-    /// Puts the entry at `index` into the first free slot, or into that of its like if its rank is
-    /// higher. False if there is neither near its home.
+    /// Brings the groups into the order in which they are searched.
+    fn sort(&mut self) {
+        self.groups
+            .sort_unstable_by_key(|group| Reverse(group.best()));
+    }
+
+    /// Links the entries of each specificity into a list, from the lowest rank to the highest.
+    fn by_specificity(&mut self) -> [Link; SPECIFICITY_MAX + 1] {
+        let mut lists = [Link::NONE; SPECIFICITY_MAX + 1];
+
+        // Each is put in front of its list, and rules come with the highest rank first.
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            if let Some(first) = lists.get_mut(entry.rank().specificity() as usize) {
+                entry.set_next(*first);
+                *first = Link::to(index);
+            }
+        }
+        lists
+    }
+
+    /// Puts the entries of a list into the slots. False if one is not near its home.
+    fn place_all(&mut self, key: &Key, mut list: Link) -> bool {
+        while let Some(index) = list.index() {
+            list = self.entries.get(index).map_or(Link::NONE, Entry::next);
+            if !self.place(key, index) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Puts the entry at `index` into the first free slot, or in front of its like, whose ranks are
+    /// lower. False if there is neither near its home.
     fn place(&mut self, key: &Key, index: usize) -> bool {
         let Some(entry) = self.entries.get(index) else {
             return false;
@@ -265,19 +303,20 @@ impl Builder<'_> {
             return false;
         };
         let hash = group.hash(key, entry.words());
-        let run = self.slots.get_mut(key.home(hash)..).unwrap_or_default();
-
-        for slot in run.iter_mut().take(PROBES_MAX) {
+        let is_like = |slot: &Slot| {
             let other = slot.entry(hash, self.entries);
-            match other.filter(|other| other.is_of(group, entry.words())) {
-                Some(other) if other.rank() >= entry.rank() => return true,
-                None if !slot.is_empty() => {}
-                _ => {
-                    *slot = Slot::new(hash, index);
-                    return true;
-                }
-            }
+            other.is_some_and(|other| other.is_of(group, entry.words()))
+        };
+
+        let run = self.slots.get_mut(key.home(hash)..).unwrap_or_default();
+        let mut run = run.iter_mut().take(PROBES_MAX);
+        let Some(slot) = run.find(|slot| slot.is_empty() || is_like(slot)) else {
+            return false;
+        };
+        let like = mem::replace(slot, Slot::new(hash, index)).link();
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.set_next(like);
         }
-        false
+        true
     }
 }

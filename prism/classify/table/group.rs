@@ -28,6 +28,11 @@ impl Rank {
         Some(Self((specificity << 16) | place as u32))
     }
 
+    /// The specificity of the rule.
+    pub(super) fn specificity(self) -> u32 {
+        self.0 >> 16
+    }
+
     /// The index of the rule.
     #[inline]
     pub(super) fn rule(self) -> Option<usize> {
@@ -136,6 +141,33 @@ impl Group {
     }
 }
 
+/// The used ones of sorted groups: unused ones have the lowest rank.
+pub(super) fn used(groups: &[Group]) -> &[Group] {
+    let used = groups.partition_point(|group| !group.is_unused());
+
+    groups.get(..used).unwrap_or_default()
+}
+
+/// The way to an entry: its index plus one, or zero for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Link(u16);
+
+impl Link {
+    /// The way to no entry.
+    pub(super) const NONE: Self = Self(0);
+
+    /// The way to the entry at `index`, which is less than `ENTRIES_MAX`.
+    pub(super) fn to(index: usize) -> Self {
+        Self((index as u16).wrapping_add(1))
+    }
+
+    /// The index of the entry.
+    #[inline]
+    pub(super) fn index(self) -> Option<usize> {
+        usize::from(self.0).checked_sub(1)
+    }
+}
+
 /// What a group has for a rule, or for a part of it: the bits that a flow must have.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
@@ -143,6 +175,8 @@ pub struct Entry {
     rank: Rank,
     /// The group's `id`.
     group: u16,
+    /// The entry of the next lower rank with the same bits in the same group.
+    next: Link,
 }
 
 impl Entry {
@@ -151,10 +185,16 @@ impl Entry {
         words: Words::ZERO,
         rank: Rank::NONE,
         group: 0,
+        next: Link::NONE,
     };
 
     pub(super) fn new(words: Words, rank: Rank, group: u16) -> Self {
-        Self { words, rank, group }
+        Self {
+            words,
+            rank,
+            group,
+            next: Link::NONE,
+        }
     }
 
     #[inline]
@@ -168,6 +208,14 @@ impl Entry {
 
     pub(super) fn words(&self) -> &Words {
         &self.words
+    }
+
+    pub(super) fn next(&self) -> Link {
+        self.next
+    }
+
+    pub(super) fn set_next(&mut self, next: Link) {
+        self.next = next;
     }
 
     /// Whether this is the entry of `group` for `flow`.
@@ -190,7 +238,7 @@ impl Slot {
 
     /// The slot of the entry at `index`, which is less than `ENTRIES_MAX`.
     pub(super) fn new(hash: u32, index: usize) -> Self {
-        Self((hash << 16) | (index as u32).wrapping_add(1))
+        Self((hash << 16) | u32::from(Link::to(index).0))
     }
 
     #[inline]
@@ -204,7 +252,13 @@ impl Slot {
         if (self.0 >> 16) as u16 != hash as u16 {
             return None;
         }
-        usize::from(self.0 as u16).checked_sub(1)
+        self.link().index()
+    }
+
+    /// The way to the entry in this slot, if there is one.
+    #[inline]
+    pub(super) fn link(self) -> Link {
+        Link(self.0 as u16)
     }
 
     /// The entry in this slot, if the slot's hash is that of the entry looked for.

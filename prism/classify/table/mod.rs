@@ -69,19 +69,53 @@ where
     /// The index of the rule that names `flow`, in the order in which the rules were given.
     #[inline]
     pub fn lookup(&self, flow: &Flow) -> Option<usize> {
-        self.search(flow, &mut ())
+        self.search(flow, |_| true, &mut ()).rule()
     }
 
     /// As [`lookup`](Self::lookup), and tells what it cost.
     pub fn lookup_with_cost(&self, flow: &Flow) -> (Option<usize>, Cost) {
         let mut cost = Cost::default();
-        let rule = self.search(flow, &mut cost);
+        let rank = self.search(flow, |_| true, &mut cost);
 
-        (rule, cost)
+        (rank.rule(), cost)
+    }
+
+    /// As [`lookup`](Self::lookup), of the rules whose index `counts` only.
+    pub fn lookup_among(&self, flow: &Flow, counts: impl Fn(usize) -> bool) -> Option<Hit> {
+        let counts = |rank: Rank| rank.rule().is_some_and(&counts);
+        let rank = self.search(flow, counts, &mut ());
+
+        Some(Hit {
+            specificity: rank.specificity(),
+            rule: rank.rule()?,
+        })
+    }
+
+    /// Whether the rules of both tables fit into one.
+    pub fn fits_with(&self, other: &Self) -> bool {
+        let entries = self.entries.len().saturating_add(other.entries.len());
+
+        entries <= ENTRIES_MAX && self.shapes_with(other) <= SHAPES_MAX
+    }
+
+    /// At least the number of shapes in both tables, and exactly that if it is near the largest one.
+    fn shapes_with(&self, other: &Self) -> usize {
+        let ours = group::used(&self.groups);
+        let theirs = group::used(&other.groups);
+        let both = ours.len().saturating_add(theirs.len());
+        if both <= SHAPES_MAX {
+            return both;
+        }
+
+        let is_ours = |group: &&Group| ours.iter().any(|other| other.mask() == group.mask());
+        theirs
+            .iter()
+            .filter(is_ours)
+            .fold(both, |both, _| both.saturating_sub(1))
     }
 
     #[inline]
-    fn search(&self, flow: &Flow, meter: &mut impl Meter) -> Option<usize> {
+    fn search(&self, flow: &Flow, counts: impl Fn(Rank) -> bool, meter: &mut impl Meter) -> Rank {
         let mut best = Rank::NONE;
 
         for group in self.groups.iter() {
@@ -91,20 +125,26 @@ where
             }
             meter.group();
             if group.agrees_with(flow.words()) {
-                best = best.max(match group.is_uniform() {
+                best = best.max(match group.is_uniform() && counts(group.best()) {
                     true => group.best(),
-                    false => self.find(group, flow, meter),
+                    false => self.find(group, flow, &counts, meter),
                 });
             }
         }
-        best.rule()
+        best
     }
 
-    /// The rank of the rule in `group` that names `flow`.
+    /// The highest rank that `counts` of a rule in `group` that names `flow`.
     ///
     /// Not inlined, as most groups are passed over and do not need its registers.
     #[inline(never)]
-    fn find(&self, group: &Group, flow: &Flow, meter: &mut impl Meter) -> Rank {
+    fn find(
+        &self,
+        group: &Group,
+        flow: &Flow,
+        counts: impl Fn(Rank) -> bool,
+        meter: &mut impl Meter,
+    ) -> Rank {
         meter.search();
         let hash = group.hash(&self.key, flow.words());
         let Some(run) = self.slots.get(self.key.home(hash)..) else {
@@ -117,12 +157,34 @@ where
             meter.probe();
             if let Some(entry) = slot.entry(hash, &self.entries) {
                 if entry.is_of(group, flow.words()) {
-                    return entry.rank();
+                    return self.first(entry, counts);
                 }
             }
         }
         Rank::NONE
     }
+
+    /// The first rank that `counts` of `entry` and its like.
+    #[inline]
+    fn first<'a>(&'a self, mut entry: &'a Entry, counts: impl Fn(Rank) -> bool) -> Rank {
+        while !counts(entry.rank()) {
+            let next = entry.next().index();
+            let Some(next) = next.and_then(|next| self.entries.get(next)) else {
+                return Rank::NONE;
+            };
+            entry = next;
+        }
+        entry.rank()
+    }
+}
+
+/// A rule that names a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// How [specific](super::rule::Match::specificity) it is.
+    pub specificity: u32,
+    /// Its index.
+    pub rule: usize,
 }
 
 /// What a lookup cost.

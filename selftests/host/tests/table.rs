@@ -24,6 +24,7 @@ use prism_host::classify::{
         Entry,
         Error,
         Group,
+        Hit,
         Plan,
         Slot,
         ENTRIES_MAX,
@@ -462,6 +463,30 @@ proptest! {
                 }
             }
             Err(error) => prop_assert_eq!(error, Error::TooManyShapes),
+        }
+    }
+
+    #[test]
+    fn rules_that_do_not_count_hide_nothing(
+        rules in prop::collection::vec((few::rule(), any::<bool>()), 0..24),
+        likes in 1usize..4,
+        flows in prop::collection::vec(few::flow(), 64),
+        seed: u64,
+    ) {
+        let rules = rules.repeat(likes);
+        let all: Vec<_> = rules.iter().map(|(rule, _)| *rule).collect();
+        let counts = |index: usize| rules[index].1;
+        let some: Vec<_> = (0..rules.len()).filter(|index| counts(*index)).collect();
+        let among: Vec<_> = some.iter().map(|index| all[*index]).collect();
+
+        if let Ok(table) = table(&all, seed) {
+            for flow in &flows {
+                let expected = reference(&among, flow).map(|index| Hit {
+                    specificity: among[index].specificity(),
+                    rule: some[index],
+                });
+                prop_assert_eq!(table.lookup_among(flow, counts), expected, "{:?}", flow);
+            }
         }
     }
 
