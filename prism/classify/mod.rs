@@ -18,6 +18,7 @@
 
 pub mod bucket;
 mod flow;
+pub mod layers;
 mod packet;
 pub mod rule;
 pub mod table;

@@ -10,6 +10,11 @@ pub mod classify;
 
 use classify::{
     bucket::Local,
+    layers::{
+        self,
+        Found,
+        Named, //
+    },
     parse,
     rule::{
         Match,
@@ -19,6 +24,7 @@ use classify::{
         Entry,
         Error,
         Group,
+        Hit,
         Slot, //
     },
     Bucket,
@@ -64,6 +70,55 @@ pub fn table_build<'a>(
 #[no_mangle]
 pub fn table_lookup(table: &Mutable<'_>, flow: &Flow) -> Option<usize> {
     table.lookup(flow)
+}
+
+#[no_mangle]
+pub fn table_lookup_among(table: &Mutable<'_>, flow: &Flow, counts: &[bool]) -> Option<Hit> {
+    table.lookup_among(flow, |rule| counts.get(rule) == Some(&true))
+}
+
+#[no_mangle]
+pub fn table_fits_with(table: &Mutable<'_>, other: &Mutable<'_>) -> bool {
+    table.fits_with(other)
+}
+
+pub struct Rule {
+    name: &'static [u8],
+    is_withdrawn: bool,
+}
+
+impl Named for Rule {
+    fn name(&self) -> &[u8] {
+        self.name
+    }
+
+    fn is_withdrawn(&self) -> bool {
+        self.is_withdrawn
+    }
+}
+
+#[no_mangle]
+pub fn layers_is_due(rules: usize, pending: usize) -> bool {
+    layers::is_due(rules, pending)
+}
+
+#[no_mangle]
+pub fn layers_merge<'a>(old: &'a [&'a Rule], recent: &'a [&'a Rule], out: &mut [&'a Rule]) {
+    for (rule, place) in layers::merge(old, recent).zip(out) {
+        *place = rule;
+    }
+}
+
+#[no_mangle]
+pub fn layers_place(list: &[&Rule], name: &[u8]) -> usize {
+    layers::place(list, name)
+}
+
+#[no_mangle]
+pub fn layers_preferred(old: Option<Hit>, recent: Option<Hit>, places: &[usize]) -> Option<Found> {
+    layers::preferred(old, recent, |rule| {
+        places.get(rule).map_or(0, |place| *place)
+    })
 }
 
 #[no_mangle]
