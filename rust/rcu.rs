@@ -81,7 +81,8 @@ impl<T: Send + Sync> Default for RcuCell<T> {
 
 impl<T: Send + Sync> Drop for RcuCell<T> {
     fn drop(&mut self) {
-        self.replace(None);
+        // There is no reader to wait for, as readers borrow the cell.
+        drop(self.swap(None).0.take());
     }
 }
 
