@@ -129,6 +129,9 @@ impl Set {
     }
 }
 
+/// How many sets that were replaced may wait to be freed.
+const RETIRED_MAX: usize = 32;
+
 /// The choice of entry devices and what it comes to.
 #[pin_data]
 pub(crate) struct Devices {
@@ -145,7 +148,7 @@ impl Devices {
         try_pin_init!(Self {
             selection <- new_mutex!(Arc::new(Selection::Auto, GFP_KERNEL)?),
             set: RcuCell::new(),
-            reclaimer <- Reclaimer::new(),
+            reclaimer <- Reclaimer::new(RETIRED_MAX),
         })
     }
 

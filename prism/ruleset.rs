@@ -60,6 +60,9 @@ use crate::classify::{
 /// would put it out of order all the time. The tokens of that time are not lost.
 const EXCEEDED_NS: u64 = 2_000_000;
 
+/// How many sets that were replaced may wait to be freed.
+const SETS_MAX: usize = 32;
+
 /// How many seeds are tried for a table. One is enough but for a chance of nearly zero.
 const SEEDS: u32 = 4;
 
@@ -309,7 +312,7 @@ impl Rules {
         Arc::pin_init(
             try_pin_init!(Self {
                 current: RcuCell::new(),
-                reclaimer <- Reclaimer::new(),
+                reclaimer <- Reclaimer::new(SETS_MAX),
                 live <- new_mutex!(KVec::new()),
             }),
             GFP_KERNEL,

@@ -18,8 +18,8 @@ use crate::{
     },
 };
 
-/// How many values may wait: whoever retires more waits.
-const PENDING_MAX: usize = 32;
+/// For how long values are gathered, in milliseconds.
+const GATHER_MS: u32 = 10;
 
 /// Drops retired values in the background, many after one grace period.
 ///
@@ -28,6 +28,8 @@ const PENDING_MAX: usize = 32;
 pub struct Reclaimer<T: Send + Sync + 'static> {
     #[pin]
     work: Work<Pending<T>>,
+    /// How many values may wait: whoever retires more waits.
+    most: usize,
 }
 
 #[pin_data(PinnedDrop)]
@@ -37,12 +39,13 @@ struct Pending<T: Send + Sync + 'static> {
 }
 
 impl<T: Send + Sync> Reclaimer<T> {
-    /// A reclaimer with nothing to do.
-    pub fn new() -> impl PinInit<Self, Error> {
+    /// A reclaimer with nothing to do. It lets `most` values wait.
+    pub fn new(most: usize) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             work <- Work::new(try_pin_init!(Pending {
                 retired <- new_mutex!(KVec::new()),
             })),
+            most,
         })
     }
 
@@ -52,14 +55,14 @@ impl<T: Send + Sync> Reclaimer<T> {
     pub fn defer(&self, retired: Retired<T>) {
         let mut pending = self.work.target().retired.lock();
 
-        if pending.len() >= PENDING_MAX || pending.reserve(1, GFP_KERNEL).is_err() {
+        if pending.len() >= self.most || pending.reserve(1, GFP_KERNEL).is_err() {
             drop(pending);
             return drop(retired);
         }
         // There is room. If there were none, the value would be dropped, which waits.
         let _ = pending.push(retired, GFP_KERNEL);
         drop(pending);
-        self.work.queue(0);
+        self.work.queue(GATHER_MS);
     }
 }
 
