@@ -48,6 +48,8 @@ use crate::{
     hooks::Trim,
     ports::Ports,
     ruleset::{
+        Action,
+        Pending,
         RuleSet,
         Rules, //
     },
@@ -239,16 +241,34 @@ impl Shared {
             }
         };
 
-        let Some(verdict) = rules.classify(cx, flow, frame.len()) else {
+        match rules.find(cx, flow) {
+            Ok(action) => self.serve(cx, action, frame),
+            Err(Pending) => self.serve_pending(cx, flow, frame),
+        }
+    }
+
+    /// Counts what came of the search for the rule of a frame. Whether its class is `high`.
+    ///
+    /// Always inlined, as one of its two callers is hot and the other hardly ever called.
+    #[inline(always)]
+    fn serve(&self, cx: &RxContext<'_>, action: Option<&Action>, frame: &Frame<'_>) -> bool {
+        let Some(action) = action else {
             self.stats.count(cx, Counter::Unmatched);
             return false;
         };
 
+        let verdict = action.apply(cx, frame.len());
         self.stats.count(cx, Counter::Classified);
         if verdict.demoted {
             self.stats.count(cx, Counter::Demoted);
         }
         verdict.class == Class::High
+    }
+
+    /// The same while changes of the rules are pending.
+    #[cold]
+    fn serve_pending(&self, cx: &RxContext<'_>, flow: &Flow, frame: &Frame<'_>) -> bool {
+        self.serve(cx, self.rules.find(cx, flow), frame)
     }
 
     /// Reads the headers from a copy, where they lie in more than one piece.

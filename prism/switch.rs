@@ -140,17 +140,17 @@ impl Switch {
         state.shared.rules.enable(name, rule, rule_state)?;
         state
             .settle(&mut state.current.lock())
-            .inspect_err(|_| state.shared.rules.disable(name))
+            .inspect_err(|_| state.shared.rules.disable(rule_state))
             .map_err(BuildError::Hooks)
     }
 
-    /// Disables a rule: packets that arrive after this returns do not meet it.
+    /// Disables an enabled rule: packets that arrive after this returns do not meet it.
     ///
     /// Context: process; may sleep.
-    pub(crate) fn disable(&self, name: &CStr) {
+    pub(crate) fn disable(&self, rule_state: &RuleState) {
         let rules = &self.state().shared.rules;
 
-        rules.disable(name);
+        rules.disable(rule_state);
         if rules.is_empty() {
             self.unused.queue(LINGER_MS);
         }

@@ -112,7 +112,7 @@ impl Items for Directories {
 
         if rule.enabled {
             rule.enabled = false;
-            self.switch.disable(&directory.name);
+            self.switch.disable(&directory.state);
         }
     }
 }
@@ -285,7 +285,7 @@ impl Directory {
                 .enable(&self.name, rule, &self.state)
                 .map_err(|why| input.refuse(&why, why.errno()))?;
         } else {
-            self.switch.disable(&self.name);
+            self.switch.disable(&self.state);
         }
         rule.enabled = enabled;
         Ok(())

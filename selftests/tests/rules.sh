@@ -79,7 +79,7 @@ at_most "no more run to completion than the rate and a burst of 16 allow" \
 rmdir "$RULES"/slow
 
 # Many rules of a shape.
-scale 4096 256
+scale 10000 512
 many=$REPLY
 wire rules add --count "$many" vni=100 protocol=udp "destination=$c1_ip" 'destination_port={port}' class=high enabled=1
 equal "$many rules are enabled" "${got[done]-}" "$many" "$report"
@@ -89,6 +89,39 @@ for n in 0 1 $((many / 2)) $((many - 1)); do
 	equal "rule $n counts its packets" "$(packets many$n)" 10
 done
 is_completed "none of them is for another port" 0 --port $((20000 + many))
+
+# Beside many rules, one that comes or goes is kept in another way for a while.
+high wide vni=100 protocol=udp
+is_completed "a wide rule beside them is in force at once" 10 --port 5003
+echo 0 >"$RULES"/many1/enabled
+is_completed "packets of a rule that is withdrawn meet the wide one" 10 --port 20001
+equal "the wide one counts them, and not the other" "$(packets wide) $(packets many1)" "20 10"
+sleep 0.5
+is_completed "and later, too" 10 --port 20001
+rmdir "$RULES"/wide
+is_completed "without the wide one they meet none" 0 --port 20001
+
+# Of two rules for a flow, one at least is in force at any time.
+scale 300 50
+flips=$REPLY
+high first vni=100 protocol=udp destination_port=5001
+high second vni=100 protocol=udp destination_port=5001
+counters
+background flow udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --rate 4000
+for ((n = 0; n < flips; n++)); do
+	for name in first second; do
+		echo 0 >"$RULES"/$name/enabled
+		echo 1 >"$RULES"/$name/enabled
+	done
+done
+ended flow
+counted
+at_least "much was received" "${got[received]-0}" 100
+equal "each packet met one of two rules that were withdrawn $flips times in turn" \
+	"${delta[classified]}" "${got[received]-none}"
+equal "these are the packets that the two count" \
+	$(($(packets first) + $(packets second))) "${delta[classified]}"
+rmdir "$RULES"/first "$RULES"/second
 wire rules remove --count "$many"
 equal "$many rules are removed" "${got[done]-}" "$many"
 

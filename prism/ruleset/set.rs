@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Enabled rules in tables, as the packet path reads them.
+
+use core::fmt;
+
+use kernel::{
+    prelude::*,
+    str::CString,
+    sync::Arc, //
+};
+
+use knet::{
+    context::RxContext,
+    rcu::RcuCell, //
+};
+
+use super::state::RuleState;
+
+use crate::classify::{
+    layers::{
+        self,
+        Found,
+        Named, //
+    },
+    rule::{
+        Class,
+        Rate,
+        Rule, //
+    },
+    table::{
+        self,
+        Entry,
+        Group,
+        Plan,
+        Slot,
+        Table, //
+    },
+    Flow, //
+};
+
+/// How many seeds are tried for a table. One is enough but for a chance of nearly zero.
+const SEEDS: u32 = 4;
+
+/// What a rule says of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The class to serve the packet in.
+    pub(crate) class: Class,
+    /// Whether that is a lower class than the rule's, because its rate is exceeded.
+    pub(crate) demoted: bool,
+}
+
+/// A rule that was enabled.
+pub(super) struct Live {
+    name: CString,
+    rule: Rule,
+    state: Arc<RuleState>,
+    /// The state's term for which it is enabled.
+    term: u32,
+    /// How many rules came before it by name in the large table when it was enabled.
+    place: usize,
+}
+
+impl Live {
+    /// A rule that is enabled beside the rules of `old`, which are in the large table.
+    pub(super) fn new(
+        name: &CStr,
+        rule: &Rule,
+        state: &Arc<RuleState>,
+        old: &[Arc<Self>],
+    ) -> Result<Arc<Self>, BuildError> {
+        Ok(Arc::new(
+            Self {
+                name: CString::try_from(name)?,
+                rule: *rule,
+                state: state.clone(),
+                term: state.term(),
+                place: layers::place(old, name.to_bytes()),
+            },
+            GFP_KERNEL,
+        )?)
+    }
+}
+
+impl Named for Live {
+    fn name(&self) -> &[u8] {
+        self.name.to_bytes()
+    }
+
+    fn is_withdrawn(&self) -> bool {
+        self.state.term() != self.term
+    }
+}
+
+/// What becomes of the packets of a rule.
+pub(crate) struct Action {
+    class: Class,
+    rate: Rate,
+    state: Arc<RuleState>,
+    term: u32,
+    /// As in [`Live`].
+    place: u32,
+}
+
+impl Action {
+    fn of(live: &Live) -> Self {
+        Self {
+            class: live.rule.class,
+            rate: live.rule.rate,
+            state: live.state.clone(),
+            term: live.term,
+            place: live.place as u32,
+        }
+    }
+
+    #[inline]
+    fn is_withdrawn(&self) -> bool {
+        self.state.term() != self.term
+    }
+
+    /// Counts a packet of `bytes` and tells what becomes of it.
+    #[inline]
+    pub(crate) fn apply(&self, cx: &RxContext<'_>, bytes: u32) -> Verdict {
+        self.state.count(cx, bytes);
+        if self.state.admits(cx, self.rate) {
+            return Verdict {
+                class: self.class,
+                demoted: false,
+            };
+        }
+        // Classes are ordered from high to low: a rule below normal stays where it is.
+        let class = self.class.max(Class::Normal);
+        Verdict {
+            class,
+            demoted: class != self.class,
+        }
+    }
+}
+
+/// Rules, fit for lookup.
+pub(super) struct Layer {
+    table: Table<KVVec<Group>, KVVec<Slot>, KVVec<Entry>>,
+    actions: KVVec<Action>,
+}
+
+impl Layer {
+    /// The layer of `rules`, of which the first is preferred among equally specific ones.
+    ///
+    /// Context: process; may sleep.
+    pub(super) fn new(rules: &[Arc<Live>]) -> Result<Self, BuildError> {
+        let matches = rules.iter().map(|live| &live.rule.flows);
+        let mut actions = KVVec::with_capacity(rules.len(), GFP_KERNEL)?;
+        for live in rules {
+            actions.push(Action::of(live), GFP_KERNEL)?;
+        }
+
+        for _ in 0..SEEDS {
+            let plan = Plan::of(matches.clone())?;
+            let built = Table::build(
+                matches.clone(),
+                knet::random_u64(),
+                KVVec::from_elem(Group::UNUSED, plan.groups(), GFP_KERNEL)?,
+                KVVec::from_elem(Slot::EMPTY, plan.slots(), GFP_KERNEL)?,
+                KVVec::from_elem(Entry::UNUSED, plan.entries(), GFP_KERNEL)?,
+            );
+            match built {
+                Err(table::Error::Seed) => {}
+                table => {
+                    let table = table?;
+                    return Ok(Self { table, actions });
+                }
+            }
+        }
+        Err(table::Error::Seed.into())
+    }
+
+    /// Whether the rules of both fit into one layer.
+    pub(super) fn fits_with(&self, other: &Self) -> bool {
+        self.table.fits_with(&other.table)
+    }
+
+    /// The rule in force that names `flow`.
+    fn find_live(&self, flow: &Flow) -> Option<table::Hit> {
+        let is_live = |index| {
+            let action: Option<&Action> = self.actions.get(index);
+            action.is_some_and(|action| !action.is_withdrawn())
+        };
+
+        self.table.lookup_among(flow, is_live)
+    }
+}
+
+/// Enabled rules: nearly all in one layer, and in another for a while those that came since.
+pub(crate) struct RuleSet {
+    pub(super) old: Layer,
+    pub(super) recent: RcuCell<Layer>,
+}
+
+/// Changes are pending that may matter: to be looked up with [`Rules::find`](super::Rules::find).
+pub(crate) struct Pending;
+
+impl RuleSet {
+    /// The set of `rules`, in one layer.
+    ///
+    /// Context: process; may sleep.
+    pub(super) fn new(rules: &[Arc<Live>]) -> Result<KBox<Self>, BuildError> {
+        let set = Self {
+            old: Layer::new(rules)?,
+            recent: RcuCell::new(),
+        };
+
+        Ok(KBox::new(set, GFP_KERNEL)?)
+    }
+
+    /// The rule that names `flow`, unless changes are pending that may matter to it.
+    #[inline]
+    pub(crate) fn find<'a>(
+        &'a self,
+        cx: &RxContext<'a>,
+        flow: &Flow,
+    ) -> Result<Option<&'a Action>, Pending> {
+        let found = self.old.table.lookup(flow);
+        // Second, so that what a flow without a rule does not need is not read before.
+        if self.recent.read(cx).is_some() {
+            return Err(Pending);
+        }
+
+        match found.and_then(|index| self.old.actions.get(index)) {
+            Some(action) if action.is_withdrawn() => Err(Pending),
+            found => Ok(found),
+        }
+    }
+
+    /// The rule that names `flow`, in either layer.
+    pub(super) fn find_live<'a>(&'a self, cx: &RxContext<'a>, flow: &Flow) -> Option<&'a Action> {
+        let recent = self.recent.read(cx);
+        let action = |index: usize| recent?.actions.get(index);
+        let place = |index| action(index).map_or(0, |action| action.place as usize);
+
+        let hit = recent.and_then(|recent| recent.find_live(flow));
+        match layers::preferred(self.old.find_live(flow), hit, place)? {
+            Found::Old(index) => self.old.actions.get(index),
+            Found::Recent(index) => action(index),
+        }
+    }
+}
+
+/// Why rules cannot be made effective.
+#[derive(Debug)]
+pub(crate) enum BuildError {
+    /// The kernel has no memory for them.
+    Memory,
+    /// They cannot be put into a table.
+    Table(table::Error),
+    /// The packet path cannot be hooked.
+    Hooks(Error),
+}
+
+impl BuildError {
+    /// The errno for the write that asked for it.
+    pub(crate) fn errno(&self) -> Error {
+        match self {
+            Self::Memory | Self::Table(table::Error::Memory) => ENOMEM,
+            Self::Table(table::Error::Rule(_)) => EINVAL,
+            Self::Table(table::Error::TooLarge | table::Error::TooManyShapes) => E2BIG,
+            Self::Table(table::Error::Seed) => EAGAIN,
+            Self::Hooks(error) => *error,
+        }
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("out of memory"),
+            Self::Table(error) => error.fmt(f),
+            Self::Hooks(error) => write!(f, "the packet path cannot be hooked: {error:?}"),
+        }
+    }
+}
+
+impl From<kernel::alloc::AllocError> for BuildError {
+    fn from(_: kernel::alloc::AllocError) -> Self {
+        Self::Memory
+    }
+}
+
+impl From<table::Error> for BuildError {
+    fn from(error: table::Error) -> Self {
+        Self::Table(error)
+    }
+}

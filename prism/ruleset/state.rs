@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What belongs to a rule and not to a set: its counters, its token bucket and its term.
+
+use core::sync::atomic::{
+    AtomicU32,
+    AtomicU64,
+    Ordering, //
+};
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use knet::{
+    cell::TryCell,
+    context::RxContext,
+    percpu::PerCpu, //
+};
+
+use crate::classify::{
+    bucket::{
+        Bucket,
+        Local, //
+    },
+    rule::Rate, //
+};
+
+/// How long a rule whose rate is exceeded admits nothing more on that CPU, in ns. A flow around its
+/// rate then changes ways some hundred times a second at most, and not from packet to packet, which
+/// would put it out of order all the time. The tokens of that time are not lost.
+const EXCEEDED_NS: u64 = 2_000_000;
+
+/// What belongs to a rule for as long as its directory exists.
+pub(crate) struct RuleState {
+    cpus: PerCpu<CpuState>,
+    term: AtomicU32,
+    bucket: SharedBucket,
+}
+
+/// A bucket alone in its cache line, as CPUs write it while they read the rest.
+#[repr(align(64))]
+struct SharedBucket(Bucket);
+
+/// A CPU's part of the state of a rule. Only that CPU writes it.
+#[derive(Default)]
+struct CpuState {
+    packets: AtomicU64,
+    bytes: AtomicU64,
+    tokens: TryCell<Local>,
+    /// Until when, in ns, the rate admits nothing.
+    exceeded_until: AtomicU64,
+}
+
+impl RuleState {
+    /// The state of a new rule.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Ok(Arc::new(
+            Self {
+                cpus: PerCpu::new()?,
+                term: AtomicU32::new(0),
+                bucket: SharedBucket(Bucket::new()),
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// The number of the term, which goes up when the rule is withdrawn: what was enabled in an earlier
+    /// term is not in force, wherever it is still found.
+    #[inline]
+    pub(super) fn term(&self) -> u32 {
+        // Who sees that a rule is withdrawn then sees what was done before, such as another rule in
+        // its place. The ordering pairs with that in `withdraw`.
+        self.term.load(Ordering::Acquire)
+    }
+
+    /// Ends the term.
+    pub(super) fn withdraw(&self) {
+        self.term.fetch_add(1, Ordering::Release);
+    }
+
+    /// How many packets the rule has named.
+    pub(crate) fn packets(&self) -> u64 {
+        self.sum(|cpu| &cpu.packets)
+    }
+
+    /// How many bytes these had.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.sum(|cpu| &cpu.bytes)
+    }
+
+    fn sum(&self, counter: impl Fn(&CpuState) -> &AtomicU64) -> u64 {
+        self.cpus
+            .iter()
+            .map(|cpu| counter(cpu).load(Ordering::Relaxed))
+            .fold(0, u64::wrapping_add)
+    }
+
+    /// Counts a packet of `bytes`.
+    #[inline]
+    pub(super) fn count(&self, cx: &RxContext<'_>, bytes: u32) {
+        let cpu = self.cpus.get(cx);
+
+        add(&cpu.packets, 1);
+        add(&cpu.bytes, bytes.into());
+    }
+
+    /// Whether `rate` admits one more packet.
+    #[inline]
+    pub(super) fn admits(&self, cx: &RxContext<'_>, rate: Rate) -> bool {
+        if rate == Rate::UNLIMITED {
+            return true;
+        }
+        let cpu = self.cpus.get(cx);
+        let now = knet::time::now_ns();
+        if now < cpu.exceeded_until.load(Ordering::Relaxed) {
+            return false;
+        }
+
+        let take = |tokens: &mut Local| self.bucket.0.take(tokens, rate, now);
+        let admitted = cpu.tokens.try_with(take).unwrap_or(false);
+        if !admitted {
+            let until = now.saturating_add(EXCEEDED_NS);
+
+            cpu.exceeded_until.store(until, Ordering::Relaxed);
+        }
+        admitted
+    }
+}
+
+/// Adds to a counter that no other CPU writes.
+#[inline]
+fn add(counter: &AtomicU64, value: u64) {
+    let sum = counter.load(Ordering::Relaxed).wrapping_add(value);
+
+    counter.store(sum, Ordering::Relaxed);
+}
