@@ -86,7 +86,7 @@ stage() {
 	cp "$ko" "$share/prism.ko"
 	ko=$(scripts/build.sh "$1" simnic) || return
 	cp "$ko" "$share/simnic.ko"
-	tar -c --exclude=target --exclude=selftests/host --exclude=selftests/demo selftests |
+	tar -c --exclude=target --exclude=selftests/host --exclude=selftests/demo --exclude=selftests/pair selftests |
 		tar -x -C "$share"
 	selftests/build.sh "$share/selftests/bin"
 }

@@ -4,8 +4,8 @@
 # The guest of `make shell`: the services of the demo on this host, and a second
 # host in the namespace `remote` behind the other NIC of the same network.
 
-. "$(dirname "$0")/common.sh"
-. "$DEMO/services.sh"
+. "$(dirname "$0")/../../pair/guest/common.sh"
+. "$(dirname "$0")/../../pair/guest/services.sh"
 
 dmesg -n 3
 echo "starting containers ..."
@@ -23,7 +23,7 @@ END
 start_services
 load_prism /prism/prism.ko
 ln -sf /prism/bulk /prism/memprobe /usr/local/bin/
-ln -sf "$DEMO/remote" /usr/local/bin/remote
+ln -sf "$(dirname "$0")/remote" /usr/local/bin/remote
 printf '%s\n' "PRISM=$PRISM" "RULES=$RULES" >/root/.bash_profile
 nginx=http://${address[nginx]}:${port[nginx]}/
 cat <<END

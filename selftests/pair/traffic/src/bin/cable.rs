@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The cable between the demo's two guests, with bulk traffic on it for a container of the first.
+//! The cable between two guests, with bulk traffic on it for a container of the first or for that host.
 //!
 //! Each end is a Unix socket on which QEMU connects (`-netdev stream`: a length of four bytes in
 //! front of each frame). Bulk traffic comes from here and not from a guest, as an emulated sender
@@ -27,12 +27,9 @@ use std::{
     },
     process::ExitCode,
     sync::{
-        atomic::{
-            AtomicU32,
-            Ordering, //
-        },
         Arc,
-        Mutex, //
+        Mutex,
+        MutexGuard, //
     },
     thread,
     time::{
@@ -50,7 +47,8 @@ use nix::poll::{
 
 const USAGE: &str = "usage: cable SERVER_SOCKET CLIENT_SOCKET RATES VNI PORT \
     OUTER_SOURCE OUTER_DESTINATION SOURCE DESTINATION\n\
-    RATES is a file that has packets per second on its lines, 0 for none; each of the last four is MAC,IP";
+    RATES is a file of lines `FLOW PACKETS_PER_SECOND`, 0 for none, where FLOW is overlay (VXLAN, from\n\
+    SOURCE to DESTINATION) or host (between the OUTER ones); each of the last four is MAC,IP";
 
 /// Frames that follow each other without a gap.
 const BURST: u32 = 16;
@@ -79,40 +77,78 @@ fn run(arguments: &[String]) -> Result<()> {
     else {
         return Err(USAGE.into());
     };
+    let (outer_source, outer_destination) = (outer_source.parse()?, outer_destination.parse()?);
+    let port = port.parse()?;
     let inner = datagram(
         &source.parse()?,
         &destination.parse()?,
-        port.parse()?,
+        port,
         &[0; CONTENT],
         true,
     );
     let mut vxlan = vec![8, 0, 0, 0];
     vxlan.extend((vni.parse::<u32>()? << 8).to_be_bytes());
     vxlan.extend(inner);
-    let frame = datagram(
-        &outer_source.parse()?,
-        &outer_destination.parse()?,
-        VXLAN_PORT,
-        &vxlan,
-        false,
-    );
+    let frames = Frames {
+        overlay: datagram(&outer_source, &outer_destination, VXLAN_PORT, &vxlan, false),
+        host: datagram(&outer_source, &outer_destination, port, &[0; CONTENT], true),
+    };
 
     let (server, client) = (UnixListener::bind(server)?, UnixListener::bind(client)?);
     let (server, client) = (server.accept()?.0, client.accept()?.0);
     let to_server = Arc::new(Mutex::new(server.try_clone()?));
-    let rate = Arc::new(AtomicU32::new(0));
+    let wanted = Arc::new(Mutex::new(Wanted::default()));
 
     let (mut from, mut to) = (server, client.try_clone()?);
     thread::spawn(move || io::copy(&mut from, &mut to));
-    let (sender, wanted) = (to_server.clone(), rate.clone());
-    thread::spawn(move || send_bulk(&frame, &wanted, &sender));
+    let (sender, read_by_sender) = (to_server.clone(), wanted.clone());
+    thread::spawn(move || send_bulk(&frames, &read_by_sender, &sender));
     let rates = io::BufReader::new(fs::File::open(rates)?);
     thread::spawn(move || {
         for line in rates.lines().map_while(io::Result::ok) {
-            rate.store(line.trim().parse().unwrap_or(0), Ordering::Relaxed);
+            *locked(&wanted) = line.parse().unwrap_or_default();
         }
     });
     forward(client, &to_server)
+}
+
+/// Frames of bulk traffic.
+struct Frames {
+    overlay: Vec<u8>,
+    host: Vec<u8>,
+}
+
+/// A flow of bulk traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Flow {
+    #[default]
+    Overlay,
+    Host,
+}
+
+/// The bulk traffic that is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Wanted {
+    flow: Flow,
+    /// Packets per second.
+    rate: u32,
+}
+
+impl std::str::FromStr for Wanted {
+    type Err = Box<dyn Error>;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (flow, rate) = text.trim().split_once(' ').ok_or("expected FLOW RATE")?;
+
+        Ok(Self {
+            flow: match flow {
+                "overlay" => Flow::Overlay,
+                "host" => Flow::Host,
+                _ => return Err("no such flow".into()),
+            },
+            rate: rate.parse()?,
+        })
+    }
 }
 
 /// Hands whole frames on, so that those of two senders do not mix.
@@ -148,19 +184,18 @@ fn whole_frames(bytes: &[u8]) -> usize {
     at
 }
 
-fn locked(to: &Mutex<UnixStream>) -> std::sync::MutexGuard<'_, UnixStream> {
-    to.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Sends bursts at the rate that is wanted, until the receiver is gone.
-fn send_bulk(frame: &[u8], wanted: &AtomicU32, to: &Mutex<UnixStream>) {
-    let mut one = (frame.len() as u32).to_be_bytes().to_vec();
-    one.extend(frame);
-    let burst = one.repeat(BURST as usize);
+fn send_bulk(frames: &Frames, wanted: &Mutex<Wanted>, to: &Mutex<UnixStream>) {
+    let (overlay, host) = (burst(&frames.overlay), burst(&frames.host));
     let mut next = Instant::now();
 
     loop {
-        let rate = wanted.load(Ordering::Relaxed);
+        let Wanted { flow, rate } = *locked(wanted);
         if rate == 0 {
             thread::sleep(Duration::from_millis(20));
             continue;
@@ -171,10 +206,22 @@ fn send_bulk(frame: &[u8], wanted: &AtomicU32, to: &Mutex<UnixStream>) {
             None => next = Instant::now(),
         }
         let mut to = locked(to);
-        if has_room(&to) && to.write_all(&burst).is_err() {
+        let burst = match flow {
+            Flow::Overlay => &overlay,
+            Flow::Host => &host,
+        };
+        if has_room(&to) && to.write_all(burst).is_err() {
             return;
         }
     }
+}
+
+/// Such frames, one behind the other.
+fn burst(frame: &[u8]) -> Vec<u8> {
+    let mut one = (frame.len() as u32).to_be_bytes().to_vec();
+
+    one.extend(frame);
+    one.repeat(BURST as usize)
 }
 
 /// Whether less than a quarter of the socket's buffer is used.
@@ -264,6 +311,23 @@ mod tests {
         assert_eq!(whole_frames(&bytes), 6);
         assert_eq!(whole_frames(&bytes[..5]), 0);
         assert_eq!(whole_frames(&bytes[..3]), 0);
+    }
+
+    #[test]
+    fn what_is_wanted() {
+        let wanted = |text: &str| text.parse::<Wanted>().ok();
+        let host = Flow::Host;
+
+        assert_eq!(
+            wanted("host 100"),
+            Some(Wanted {
+                flow: host,
+                rate: 100
+            })
+        );
+        assert_eq!(wanted("overlay 0"), Some(Wanted::default()));
+        assert_eq!(wanted("100"), None);
+        assert_eq!(wanted("moon 100"), None);
     }
 
     /// A sum over what has its checksum is zero (RFC 1071).

@@ -15,6 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use traffic::Figures;
+
 /// The value that is read, in bytes: memaslap's default.
 const VALUE: usize = 1024;
 
@@ -39,14 +41,13 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     };
     let duration = Duration::from_secs_f64(seconds.parse()?);
     let pause = Duration::from_micros(pause.parse()?);
-    let mut latencies = measure(&mut Connection::open(address)?, duration, pause)?;
+    let mut connection = Connection::open(address)?;
+    let start = Instant::now();
+    let latencies = measure(&mut connection, duration, pause)?;
 
-    latencies.sort_unstable();
     println!(
-        "count={} median={:.1} p99={:.1}",
-        latencies.len(),
-        micros(percentile(&latencies, 50)),
-        micros(percentile(&latencies, 99)),
+        "{}",
+        Figures::new(latencies.len(), latencies, start.elapsed())
     );
     Ok(())
 }
@@ -68,20 +69,6 @@ fn measure(
         std::thread::sleep(pause);
     }
     Ok(latencies)
-}
-
-/// The smallest of the `sorted` values that `percent` of them do not exceed; zero of none.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
-    let rank = (sorted.len() * percent).div_ceil(100);
-
-    sorted
-        .get(rank.saturating_sub(1))
-        .copied()
-        .unwrap_or_default()
-}
-
-fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
 }
 
 /// A connection that speaks memcached's text protocol.
@@ -134,28 +121,5 @@ impl Connection {
             "expected {line:?}, got {:?}",
             String::from_utf8_lossy(&self.answer)
         )))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(values: &[u64], percent: usize) -> u64 {
-        let values: Vec<_> = values.iter().copied().map(Duration::from_micros).collect();
-        percentile(&values, percent).as_micros() as u64
-    }
-
-    #[test]
-    fn percentile_is_the_nearest_rank() {
-        assert_eq!(of(&[], 50), 0);
-        assert_eq!(of(&[7], 50), 7);
-        assert_eq!(of(&[7], 99), 7);
-        assert_eq!(of(&[1, 2, 3, 4], 50), 2);
-        assert_eq!(of(&[1, 2, 3, 4], 99), 4);
-
-        let hundred: Vec<_> = (1..=100).collect();
-        assert_eq!(of(&hundred, 99), 99);
-        assert_eq!(of(&hundred, 50), 50);
     }
 }

@@ -6,26 +6,52 @@
 
 services=(memcached nginx echo)
 
-# Services stay off the processor that receives.
-service() {
-	local name=$1
-	shift
-
-	in_container "$name" taskset -c "$(($(nproc) - 1))" "$@" >"/run/$name.log" 2>&1 &
+# container_host: its bridge and its way to the other guest.
+container_host() {
+	underlay eth0 "$server_host" "$server_mac"
+	overlay eth0 "$server_host" "$client_host"
+	firewall
 }
 
+# service NAME COMMAND...: in its container, or on the host if it has none. Services
+# stay off the processor that receives.
+service() {
+	local name=$1 where=()
+	shift
+
+	[ ! -e "/run/netns/$name" ] || where=(ip netns exec "$name")
+	"${where[@]}" taskset -c "$(($(nproc) - 1))" "$@" >"/run/$name.log" 2>&1 &
+	echo $! >"/run/$name.pid"
+}
+
+# tcp_answers NAME, udp_bound NAME: whether it is there for clients.
 tcp_answers() {
 	in_container "$1" bash -c "exec 3<>/dev/tcp/${address[$1]}/${port[$1]}"
 }
 
-udp_bound() { in_container "$1" ss -Hlun "sport = :${port[$1]}" | grep -q .; }
+udp_bound() {
+	local where=()
+
+	[ ! -e "/run/netns/$1" ] || where=(in_container "$1")
+	"${where[@]}" ss -Hlun "sport = :${port[$1]}" | grep -q .
+}
+
+# await CONDITION NAME...: until it holds for each of these services.
+await() {
+	local condition=$1 name
+	shift
+
+	for name; do
+		wait_for 30 "$condition" "$name" || die "$name does not start: $(tail -n 3 "/run/$name.log")"
+	done
+}
 
 nginx_config() {
 	cat <<-END
 		user root;
 		worker_processes 1;
 		daemon off;
-		pid /run/nginx.pid;
+		pid /run/nginx-master.pid;
 		error_log stderr;
 		events { worker_connections 64; }
 		http {
@@ -70,20 +96,18 @@ start_services() {
 	sockperf) service neighbour nice sockperf server -i "${address[neighbour]}" -p "${port[neighbour]}" ;;
 	*) service neighbour nice /prism/bulk receive "${address[neighbour]}:${port[neighbour]}" ;;
 	esac
-	for name in memcached nginx; do
-		wait_for 30 tcp_answers $name || die "$name does not start: $(tail -n 3 /run/$name.log)"
-	done
-	for name in echo neighbour; do
-		wait_for 30 udp_bound $name || die "$name does not start: $(tail -n 3 /run/$name.log)"
-	done
+	await tcp_answers memcached nginx
+	await udp_bound echo neighbour
+	# Who never answers is forgotten by the bridge, and flooded to.
+	bridge fdb replace "$(mac_of neighbour)" dev neighbour master static
 }
 
-# rule NAME PROTOCOL: packets for that container's service are of class high.
+# rule NAME PROTOCOL [VNI]: packets for that service are of class high.
 rule() {
 	local dir=$RULES/$1
 
 	mkdir "$dir" &&
-		echo "$VNI" >"$dir/vni" &&
+		echo "${3:-$VNI}" >"$dir/vni" &&
 		echo "$2" >"$dir/protocol" &&
 		echo "${address[$1]}/32" >"$dir/destination" &&
 		echo "${port[$1]}" >"$dir/destination_port" &&
@@ -97,4 +121,14 @@ load_prism() {
 	rule memcached tcp
 	rule nginx tcp
 	rule echo udp
+}
+
+# obey: does what the second guest asks for until that one ends. Control runs
+# beside the overlay, between the hosts.
+obey() {
+	step "the first guest is ready"
+	socat "TCP-LISTEN:$control_port,bind=$server_host,reuseaddr" EXEC:"bash $PAIR/agent.sh" ||
+		die "the agent failed"
+	# A rule holds the module.
+	rmdir "$RULES"/*
 }

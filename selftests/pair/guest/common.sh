@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2034
 #
-# What both guests of the demo share: the addresses, and how a guest becomes a
+# What both guests share: the addresses, and how a guest becomes a
 # container host. A container is a network namespace on a bridge; the bridge's
 # other port is a VXLAN device, whose tunnel is the link to the other guest.
 
 set -u
 
-DEMO=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+PAIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 PRISM=/sys/kernel/prism
 RULES=/sys/kernel/config/prism/rules
 VNI=42
@@ -18,8 +18,12 @@ server_mac=52:54:00:00:2a:01 client_mac=52:54:00:00:2a:02
 declare -A address=(
 	[memcached]=10.42.0.11 [nginx]=10.42.0.12 [echo]=10.42.0.13 [neighbour]=10.42.0.14
 	[clients]=10.42.0.21 [bulk]=10.42.0.22
+	[host_echo]=$server_host [host_neighbour]=$server_host
 )
-declare -A port=([memcached]=11211 [nginx]=80 [echo]=11111 [neighbour]=11112)
+declare -A port=(
+	[memcached]=11211 [nginx]=80 [echo]=11111 [neighbour]=11112 [neighbour_tcp]=11113
+	[host_echo]=11111 [host_neighbour]=11112
+)
 export PRISM RULES VNI control_port
 
 # Lines that the host's side reads: what goes on, and what went wrong.

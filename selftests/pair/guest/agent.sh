@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Commands on stdin, one line in answer to each:
+#   mode off|sync         PRISM's mode
+#   rule NAME 0|1         that rule of class high holds or not
+#   moderate GAP          interrupts of the NIC at least so far apart, in microseconds
+#   count                 counters count from here on
+#   count DELAY SECONDS   they count by themselves, so long and after such a delay
+#   moved                 by how much counters have moved, as NAME=NUMBER ...; with
+#                         it `elapsed`, in microseconds, and `idle`, the time in
+#                         which the receiving processor had nothing to do
+
+. "$(dirname "$0")/common.sh"
+
+declare -A now=() was=()
+
+# received NAME: IP packets and bytes that came to where that service is, whether
+# or not its socket had room.
+received() {
+	local file names numbers word n
+
+	file=/proc/$(</run/"$1".pid)/net/netstat
+	while read -r -a names && read -r -a numbers; do
+		[ "${names[0]}" = IpExt: ] || continue
+		for n in "${!names[@]}"; do
+			word=${names[$n]}
+			case $word in
+			InNoECTPkts) now[$1]=${numbers[$n]} ;;
+			InOctets) now[$1_bytes]=${numbers[$n]} ;;
+			esac
+		done
+	done <"$file"
+}
+
+state() {
+	local file word ticks
+
+	for word in "${!now[@]}"; do
+		was[$word]=${now[$word]}
+	done
+	for file in "$PRISM"/stats/*; do
+		read -r "now[${file##*/}]" <"$file"
+	done
+	for file in "$RULES"/*; do
+		read -r "now[rule_${file##*/}]" <"$file/packets"
+	done
+	received neighbour
+	[ ! -e /run/host_neighbour.pid ] || received host_neighbour
+	# cpu0: user nice system idle iowait ...
+	while read -r -a ticks; do
+		[ "${ticks[0]}" != cpu0 ] || now[idle]=$(((ticks[4] + ticks[5]) * 10000))
+	done </proc/stat
+	now[elapsed]=${EPOCHREALTIME/./}
+}
+
+moved() {
+	local name
+
+	state
+	answer=
+	for name in "${!now[@]}"; do
+		answer+=" $name=$((now[$name] - ${was[$name]:-0}))"
+	done
+}
+
+# count_later DELAY SECONDS
+count_later() {
+	sleep "$1"
+	state
+	sleep "$2"
+	moved
+	echo "$answer" >/run/moved
+}
+
+# moderate GAP: what an interrupt throttle does in hardware. The driver of an
+# emulated NIC leaves it to NAPI's timer.
+moderate() {
+	local knobs=/sys/class/net/eth0
+
+	echo $(($1 * 1000)) >$knobs/gro_flush_timeout &&
+		echo $(($1 > 0)) >$knobs/napi_defer_hard_irqs
+}
+
+counting=
+while read -r command argument second; do
+	answer=ok
+	case $command in
+	mode) echo "$argument" >"$PRISM/mode" || answer=failed ;;
+	rule) echo "$second" >"$RULES/$argument/enabled" || answer=failed ;;
+	moderate) moderate "$argument" || answer=failed ;;
+	count)
+		if [ -n "$argument" ]; then
+			count_later "$argument" "$second" &
+			counting=$!
+		else
+			state
+		fi
+		;;
+	moved)
+		if [ -n "$counting" ]; then
+			wait "$counting"
+			counting=
+			read -r answer </run/moved
+		else
+			moved
+		fi
+		;;
+	*) answer=failed ;;
+	esac
+	echo "$answer"
+done
