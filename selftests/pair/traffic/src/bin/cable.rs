@@ -38,11 +38,17 @@ use std::{
     },
 };
 
-use nix::poll::{
-    poll,
-    PollFd,
-    PollFlags,
-    PollTimeout, //
+use nix::{
+    poll::{
+        poll,
+        PollFd,
+        PollFlags,
+        PollTimeout, //
+    },
+    sys::socket::{
+        setsockopt,
+        sockopt::SndBuf, //
+    },
 };
 
 const USAGE: &str = "usage: cable SERVER_SOCKET CLIENT_SOCKET RATES VNI PORT \
@@ -52,6 +58,10 @@ const USAGE: &str = "usage: cable SERVER_SOCKET CLIENT_SOCKET RATES VNI PORT \
 
 /// Frames that follow each other without a gap.
 const BURST: u32 = 16;
+/// What the kernel keeps for the receiver, in bytes of its memory before it doubles them: some 50 frames
+/// of bulk traffic. QEMU reads all of it at once and queues without limit what the guest's ring has no
+/// room for; as long as that is less than what the guest takes at a time, its queue does not grow.
+const BUFFER: usize = 24 << 10;
 /// Bytes in a datagram of bulk traffic.
 const CONTENT: usize = 64;
 
@@ -96,6 +106,7 @@ fn run(arguments: &[String]) -> Result<()> {
 
     let (server, client) = (UnixListener::bind(server)?, UnixListener::bind(client)?);
     let (server, client) = (server.accept()?.0, client.accept()?.0);
+    setsockopt(&server, SndBuf, &BUFFER)?;
     let to_server = Arc::new(Mutex::new(server.try_clone()?));
     let wanted = Arc::new(Mutex::new(Wanted::default()));
 
