@@ -17,16 +17,9 @@
 
 . "$(dirname "$0")/../../scripts/lib.sh"
 
-here=$PRISM_SRC/selftests/bench
-cd "$PRISM_SRC"
-# Static: built in the tool root, it runs outside.
-bench=build/bench-tool/x86_64-unknown-linux-gnu/release/bench
+. "$PRISM_SRC/selftests/bench/tool.sh"
 
-build() {
-	scripts/in-toolroot.sh cargo build --quiet --release --locked \
-		--manifest-path "$here/Cargo.toml" --target-dir "$PRISM_SRC/build/bench-tool" \
-		--config "$here/.cargo/config.toml"
-}
+cd "$PRISM_SRC"
 
 # stage DIR: what the guest gets.
 stage() {
@@ -117,8 +110,6 @@ mkdir -p build/log
 stage "$PRISM_SRC/build/share-bench" 2>build/log/bench-build.log ||
 	{ cat build/log/bench-build.log >&2; die "the bench does not build"; }
 build
+about "$kernel" build/share-bench/prism.ko
 "$bench" run --scenarios "$here/scenarios" ${SCENARIO:+--scenario "$SCENARIO"} ${PEERS:+--peers "$PEERS"} \
-	--out "${OUT:-build/bench}" --share "$PRISM_SRC/build/share-bench" --guest "$PRISM_SRC/qemu/run.sh" \
-	--about "kernel=$(cat "$kernel/release")" \
-	--about "module=$(scripts/in-toolroot.sh modinfo -F version build/share-bench/prism.ko)" \
-	--about "commit=$(git describe --always --dirty 2>/dev/null || echo unknown)"
+	--out "${OUT:-build/bench}" --share "$PRISM_SRC/build/share-bench" --guest "$PRISM_SRC/qemu/run.sh" "${about[@]}"
