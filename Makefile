@@ -8,6 +8,8 @@
 # make test            host tests, then guests on the stock and a debug kernel
 # make demo            vanilla and PRISM side by side, in two guests
 # make bench           PRISM beside its peers in virtual time (SCENARIO=, PEERS=)
+# make bench-wall      the paper's experiments in wall-clock time, in two guests
+#                      (EXPERIMENT=, ROUNDS=)
 # make bench-compare   what changed since OLD=FILE (NEW=build/bench/results.json)
 # make profile         instructions of each stage of a packet's way (MODES=A,B)
 # make shell           a prompt in a guest with PRISM and the demo's topology
@@ -16,7 +18,7 @@
 # What they need (tool root, kernels, guest images) is made once and kept in
 # PRISM_CACHE, by default ~/.cache/prism. Kbuild says what the module is made of.
 
-export KERNEL KDIR TOOLROOT INSTALL_MOD_PATH V JOBS SCENARIO PEERS MODES OUT
+export KERNEL KDIR TOOLROOT INSTALL_MOD_PATH V JOBS SCENARIO PEERS MODULE OUT EXPERIMENT ROUNDS DURATION MODES
 
 # The scripts bring their own make with its own jobs.
 unexport MAKEFLAGS MFLAGS
@@ -42,6 +44,9 @@ demo:
 bench:
 	@selftests/bench/bench.sh
 
+bench-wall:
+	@selftests/bench/wall.sh
+
 bench-compare:
 	@selftests/bench/bench.sh compare $(OLD) $(NEW)
 
@@ -55,6 +60,6 @@ clean:
 	@scripts/clean.sh
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,14p'
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,16p'
 
-.PHONY: all modules debug install modules_install check test demo bench bench-compare profile shell clean help
+.PHONY: all modules debug install modules_install check test demo bench bench-wall bench-compare profile shell clean help

@@ -48,7 +48,7 @@ prepare() {
 	cp "$ko" "$work/share/prism.ko"
 	cp -r "$pair/guest" "$work/share/pair/"
 	cp -r "$1" "$work/share/$what/guest"
-	cp build/pair/release/{memprobe,bulk} "$work/share/"
+	cp build/pair/release/{memprobe,udpprobe,bulk} "$work/share/"
 }
 
 # cable: what the guests are joined by. Takes rates of bulk traffic from a fifo.

@@ -9,6 +9,7 @@ mod guest;
 mod plot;
 mod scenario;
 mod table;
+mod wall;
 
 use std::{
     fs,
@@ -44,6 +45,8 @@ enum Command {
     Run(Run),
     /// Says what changed between two result files.
     Compare(compare::Options),
+    /// Writes results.json and the table of what two guests told in wall-clock time.
+    Wall(wall::Options),
 }
 
 #[derive(Args)]
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Run(options) => run(&options),
         Command::Compare(options) => compare::run(&options),
+        Command::Wall(options) => wall::run(&options),
     };
 
     match result {
