@@ -63,28 +63,10 @@ end_prism() {
 	rmmod prism
 }
 
-# So many as the scenario wants, all of one shape. One program makes all
-# directories and another writes all files: starting one takes longer than either.
+# So many as the scenario wants, all of one shape.
 other_rules() {
-	[ "$extra_rules" -gt 0 ] || return 0
-	awk -v rules="$RULES" -v n="$extra_rules" 'BEGIN {
-		for (i = 0; i < n; i++)
-			print rules "/other" i }' | xargs mkdir || return
-	awk -v rules="$RULES" -v n="$extra_rules" '
-		function set(file, value) {
-			print value >(rules "/other" i "/" file)
-			close(rules "/other" i "/" file)
-		}
-		BEGIN {
-			for (i = 0; i < n; i++) {
-				set("vni", 4095)
-				set("protocol", "udp")
-				set("destination", "10." int(i / 16384) "." int(i / 128) % 128 "." i % 128 "/32")
-				set("destination_port", i + 1)
-				set("enabled", 1)
-			}
-		}' || return
-	[ "$(cat "$RULES"/other*/enabled | grep -c 1)" = "$extra_rules" ]
+	[ "$extra_rules" = 0 ] || "$WIRE" rules add --count "$extra_rules" --name other vni=4095 \
+		protocol=udp 'destination=10.{high}.{low}.1/32' 'destination_port={port}' enabled=1
 }
 
 # The rules that name the flows, beside the others. Flows to one place are of one
