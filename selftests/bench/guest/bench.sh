@@ -37,7 +37,7 @@ patience=3000000
 drops() {
 	local name rest lines line
 
-	read -r dropped[gro_cells] </sys/class/net/vx100/statistics/rx_dropped
+	read -r "dropped[gro_cells]" </sys/class/net/vx100/statistics/rx_dropped
 	read -r _ rest _ </proc/net/softnet_stat
 	dropped[backlog]=$((16#$rest))
 	dropped[socket]=0
@@ -79,16 +79,16 @@ flow_line() {
 
 # traffic PEER LOAD_RATE DURATION WARMUP: the flows of the scenario.
 traffic() {
-	local n line lines='' place
+	local n line text='' place
 
 	connections=()
 	echo none >$nic/flows
 	for n in "${!flows[@]}"; do
 		flow_line "$1" "$2" "$n" "${flows[n]}"
-		lines+=$line$'\n'
+		text+=$line$'\n'
 	done
 	[ ${#connections[@]} = 0 ] || open_sinks "${connections[@]}"
-	echo "$lines" >$nic/flows || die "flows are refused: $(dmesg | tail -n 1)"
+	echo "$text" >$nic/flows || die "flows are refused: $(dmesg | tail -n 1)"
 	echo "$3" >$nic/duration_ms
 	echo "$4" >$nic/warmup_ms
 	drops

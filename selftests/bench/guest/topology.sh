@@ -44,7 +44,7 @@ topology() {
 			link add ${name}h type veth peer name eth0 netns $name
 			link set ${name}h master br100 up
 		END
-		ip -n $name -batch - <<-END || die "container $name cannot be set up"
+		ip -n "$name" -batch - <<-END || die "container $name cannot be set up"
 			link set lo up
 			link set eth0 address ${mac[$name]} up
 			address add ${ip[$name]}/24 dev eth0
