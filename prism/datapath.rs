@@ -13,45 +13,57 @@ use kernel::{
 };
 use knet::{
     context::RxContext,
+    express::Way,
     gro::ReceiveFrame,
     inflight::InFlight,
+    learnt::Refreshed,
+    local::Local,
     rcu::RcuCell,
+    receivers::Receivers,
     veth::{
+        Delivered,
         Delivery,
         EgressPacket,
         TransmitPacket, //
     },
     vxlan::{
         self,
+        Decapsulated,
         Decapsulation,
         Handled,
         ReceiveTunnel,
-        Refreshed,
         TunnelPacket, //
     },
     Frame,
-    Verdict,
-    HEAD_MAX, //
+    Verdict, //
 };
 
 use crate::{
+    batch::Batch,
     classify::{
-        self,
-        Class,
-        Family,
-        Flow,
-        Unclassified,
-        WINDOW, //
+        cache::Slot,
+        train::Train,
+        Cache,
+        Class, //
     },
-    config,
+    config::PRIORITY_HIGH,
     devices::Devices,
+    express::Lesson,
+    found::{
+        Changed,
+        Found, //
+    },
+    gate::Gate,
     hooks::Trim,
+    isolation::{
+        Isolation,
+        Return, //
+    },
     ports::Ports,
-    ruleset::{
-        Action,
-        Pending,
-        RuleSet,
-        Rules, //
+    ruleset::Rules,
+    settings::{
+        Mode,
+        Settings, //
     },
     stats::{
         Counter,
@@ -77,11 +89,39 @@ pub(crate) struct Shared {
     pub(crate) ports: Ports,
     /// What was done.
     pub(crate) stats: Stats,
+    /// What waits for its turn.
+    pub(crate) isolation: Isolation,
+    /// What goes through the stages together.
+    pub(crate) batch: Batch,
+    /// What is held back while something changes.
+    pub(crate) gate: Gate,
     /// Removes hooks that are not needed, while there are hooks.
     pub(crate) trim: RcuCell<Trim>,
-    inflight: InFlight,
+    /// The flows that each CPU knows, with their ways.
+    pub(crate) flows: Local<Flows>,
+    /// Learns the ways.
+    pub(crate) lesson: Lesson,
+    /// The packets that run to completion.
+    pub(crate) inflight: InFlight,
+    /// The tasks that those of class `high` wake.
+    pub(crate) receivers: Arc<Receivers>,
     refreshed: Refreshed,
 }
+
+/// What is kept beside a flow that a CPU knows.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Beside {
+    /// The short way of its packets.
+    pub(crate) way: Way,
+    /// What of it came last.
+    pub(crate) train: Train,
+}
+
+/// The flows that a CPU knows.
+pub(crate) type Flows = Cache<KVVec<Slot<Beside>>>;
+
+/// How many flows a CPU knows at most.
+const FLOWS_MAX: usize = 512;
 
 impl Shared {
     /// No rules, no ports, the automatic choice of devices.
@@ -94,8 +134,20 @@ impl Shared {
                 devices: Arc::pin_init(Devices::new(), GFP_KERNEL)?,
                 ports: Ports::new()?,
                 stats: Stats::new()?,
+                isolation: Isolation::new()?,
+                batch: Batch::new()?,
+                gate: Gate::new()?,
                 trim: RcuCell::new(),
+                flows: Local::new(|| {
+                    Ok(Cache::new(KVVec::from_elem(
+                        Slot::vacant(),
+                        FLOWS_MAX,
+                        GFP_KERNEL,
+                    )?))
+                })?,
+                lesson: Lesson::new()?,
                 inflight: InFlight::new()?,
+                receivers: Arc::pin_init(Receivers::new(), GFP_KERNEL)?,
                 refreshed: Refreshed::new()?,
             },
             GFP_KERNEL,
@@ -120,13 +172,11 @@ impl Drop for Published {
     }
 }
 
-/// The family that the link layer says a frame is of.
+/// Tags a packet of class `high`.
 #[inline]
-fn family(frame: &Frame<'_>) -> Family {
-    if frame.is_ipv6() {
-        Family::V6
-    } else {
-        Family::V4
+pub(crate) fn tag(frame: &mut Frame<'_>) {
+    if let Some(priority) = PRIORITY_HIGH.get() {
+        frame.set_priority(priority);
     }
 }
 
@@ -134,14 +184,18 @@ fn family(frame: &Frame<'_>) -> Family {
 pub(crate) struct Path;
 
 #[inline]
-fn current<'a>(cx: &RxContext<'a>) -> Option<&'a Shared> {
+pub(crate) fn current<'a>(cx: &RxContext<'a>) -> Option<&'a Shared> {
     CURRENT.read(cx).map(|path| &*path.shared)
 }
 
 impl ReceiveFrame for Path {
     #[inline]
     fn is_idle(cx: &RxContext<'_>) -> bool {
-        current(cx).is_none_or(|path| path.rules.read(cx).is_none())
+        let is_idle = |path: &Shared| {
+            path.rules.read(cx).is_none() && !path.has_queued(cx) && !path.gate.holds(cx)
+        };
+
+        current(cx).is_none_or(is_idle)
     }
 
     #[inline]
@@ -162,6 +216,9 @@ impl ReceiveTunnel for Path {
 
         match current(&cx) {
             Some(path) if packet.is_in(&path.inflight) => path.decapsulate(&cx, packet),
+            Some(path) if path.takes_into_flight(&cx, &packet) => {
+                packet.fly(&path.inflight, |packet| path.decapsulate(&cx, packet))
+            }
             _ => packet.pass(),
         }
     }
@@ -180,12 +237,15 @@ impl TransmitPacket for Path {
 }
 
 impl Shared {
+    /// Whether packets wait in queues of the module's on this CPU.
+    #[inline]
+    pub(crate) fn has_queued(&self, cx: &RxContext<'_>) -> bool {
+        self.isolation.holds(cx) || self.batch.holds(cx)
+    }
+
     /// The first stage.
     #[inline]
-    fn receive<'a>(&self, cx: &RxContext<'_>, mut frame: Frame<'a>) -> Verdict<'a> {
-        let Some(rules) = self.rules.read(cx) else {
-            return frame.pass();
-        };
+    fn receive<'a>(&self, cx: &RxContext<'_>, frame: Frame<'a>) -> Verdict<'a> {
         let Some(device) = self.devices.find(cx, frame.device().id()) else {
             return frame.pass();
         };
@@ -197,19 +257,83 @@ impl Shared {
         } else if device.has_gro() {
             return frame.pass();
         }
+        if self.isolation.is_serving(cx) || self.gate.is_serving(cx) {
+            return frame.pass();
+        }
         if self.inflight.is_busy(cx) {
             self.stats.count(cx, Counter::KernelBusy);
             return frame.pass();
         }
-        if !self.is_high(cx, rules, &frame) {
+        let mut settings = self.gate.settings(cx);
+
+        if settings.is_outdated() {
+            if self.has_queued(cx) || !self.gate.opens(cx) {
+                return self.gate.hold(cx, &self.stats, frame);
+            }
+            settings = self.gate.settings(cx);
+        }
+        self.receive_adopted(cx, frame, settings)
+    }
+
+    /// The same for a frame that nothing else has to go before, by the settings that this CPU acts by.
+    #[inline]
+    pub(crate) fn receive_adopted<'a>(
+        &self,
+        cx: &RxContext<'_>,
+        frame: Frame<'a>,
+        settings: Settings,
+    ) -> Verdict<'a> {
+        let found = match self.rules.read(cx) {
+            Some(rules) => self.classify(cx, rules, &frame, settings),
+            // The last may have gone since the gate was passed.
+            None if settings.is_outdated() => Err(Changed),
+            None => Ok(Found::unknown(Return::Merge)),
+        };
+        let Ok(found) = found else {
+            return self.gate.hold(cx, &self.stats, frame);
+        };
+
+        if found.class != Class::High {
+            if settings.isolates() || self.isolation.holds(cx) {
+                let how = |frame: &Frame<'a>| found.how(frame);
+                return self
+                    .isolation
+                    .defer(cx, &self.stats, frame, found.class, how);
+            }
+            if settings.accelerates(found.class)
+                && frame.is_untagged()
+                && found.how(&frame) == Return::Alone
+            {
+                self.stats.count(cx, Counter::Accelerated);
+                return self.complete(cx, frame, found.place, found.class, settings);
+            }
             return frame.pass();
         }
-
-        if let Some(priority) = config::PRIORITY_HIGH.get() {
-            frame.set_priority(priority);
+        let is_kept = || self.keeps(cx, &frame, &found);
+        if settings.is_mode(Mode::Off) || is_kept() {
+            let mut frame = frame;
+            if !settings.is_mode(Mode::Off) {
+                self.stats.count(cx, Counter::Kept);
+            }
+            tag(&mut frame);
+            return frame.pass();
         }
-        self.stats.count(cx, Counter::Completed);
-        frame.run_to_completion(&self.inflight)
+        self.complete(cx, frame, found.place, Class::High, settings)
+    }
+
+    /// Whether a datagram that is not in flight is to be: merged by GRO, and of class `high` or of one that
+    /// is accelerated.
+    #[inline]
+    fn takes_into_flight(&self, cx: &RxContext<'_>, packet: &TunnelPacket<'_>) -> bool {
+        let settings = self.gate.settings(cx);
+        // By its tag, as nothing else tells it behind GRO. Another packet with that priority is as well
+        // served.
+        let is_kept =
+            || !settings.is_mode(Mode::Off) && PRIORITY_HIGH.get() == Some(packet.priority());
+        let is_accelerated =
+            settings.accelerates(Class::Bulk) || self.isolation.is_accelerating(cx);
+
+        (is_accelerated || is_kept()) && !self.inflight.is_busy(cx)
     }
 
     #[cold]
@@ -219,82 +343,26 @@ impl Shared {
         }
     }
 
-    /// Classifies a frame and counts what came of it. Its headers are read in place where that can be.
-    #[inline]
-    fn is_high(&self, cx: &RxContext<'_>, rules: &RuleSet, frame: &Frame<'_>) -> bool {
-        if frame.is_merged() {
-            self.stats.count(cx, Counter::UnclassifiedMerged);
-            return false;
-        }
-
-        let (head, len) = (frame.head(), frame.len() as usize);
-        let mut parsed = classify::parse(family(frame), head, len, &self.ports);
-        if parsed == Err(Unclassified::Truncated) && head.len() < WINDOW.min(len) {
-            parsed = self.parse_copy(frame, len);
-        }
-        // Not moved out, which would copy it.
-        let flow = match &parsed {
-            Ok(flow) => flow,
-            Err(reason) => {
-                self.stats.count(cx, *reason);
-                return false;
-            }
-        };
-
-        match rules.find(cx, flow) {
-            Ok(action) => self.serve(cx, action, frame),
-            Err(Pending) => self.serve_pending(cx, flow, frame),
-        }
-    }
-
-    /// Counts what came of the search for the rule of a frame. Whether its class is `high`.
-    ///
-    /// Always inlined, as one of its two callers is hot and the other hardly ever called.
-    #[inline(always)]
-    fn serve(&self, cx: &RxContext<'_>, action: Option<&Action>, frame: &Frame<'_>) -> bool {
-        let Some(action) = action else {
-            self.stats.count(cx, Counter::Unmatched);
-            return false;
-        };
-
-        let verdict = action.apply(cx, frame.len());
-        self.stats.count(cx, Counter::Classified);
-        if verdict.demoted {
-            self.stats.count(cx, Counter::Demoted);
-        }
-        verdict.class == Class::High
-    }
-
-    /// The same while changes of the rules are pending.
-    #[cold]
-    fn serve_pending(&self, cx: &RxContext<'_>, flow: &Flow, frame: &Frame<'_>) -> bool {
-        self.serve(cx, self.rules.find(cx, flow), frame)
-    }
-
-    /// Reads the headers from a copy, where they lie in more than one piece.
-    #[cold]
-    fn parse_copy(&self, frame: &Frame<'_>, len: usize) -> Result<Flow, Unclassified> {
-        let mut buffer = [0; HEAD_MAX];
-        let head = frame.copy_head(&mut buffer);
-
-        classify::parse(family(frame), head, len, &self.ports)
-    }
-
     /// The VXLAN socket.
     #[inline]
     fn decapsulate<'a>(&self, cx: &RxContext<'_>, packet: TunnelPacket<'a>) -> Handled<'a> {
         match packet.decapsulate(&self.inflight, &self.refreshed) {
-            Ok((handled, Decapsulation::Received)) => {
+            Ok(Decapsulation::Done(packet)) => {
+                let handled = self.enter_tunnel(cx, packet);
+
                 self.stats.count(cx, Counter::Decapsulated);
                 handled
             }
-            Ok((handled, Decapsulation::Dropped)) => {
+            Ok(Decapsulation::Gone(handled)) => {
                 self.stats.count(cx, Counter::Dropped);
                 handled
             }
             Err((packet, reason @ (vxlan::Leave::Learn | vxlan::Leave::Refresh))) => {
                 self.stats.count(cx, reason);
-                packet.learn(&self.inflight)
+                match packet.learn(&self.inflight) {
+                    Decapsulation::Done(packet) => self.enter_tunnel(cx, packet),
+                    Decapsulation::Gone(handled) => handled,
+                }
             }
             Err((packet, reason)) => {
                 self.stats.count(cx, reason);
@@ -303,15 +371,30 @@ impl Shared {
         }
     }
 
+    /// Has a VXLAN device receive a packet now, or when its batch is there.
+    #[inline]
+    fn enter_tunnel<'a>(&self, cx: &RxContext<'_>, packet: Decapsulated<'a>) -> Handled<'a> {
+        if !self.batch.is_serving(cx) {
+            return packet.receive();
+        }
+        let (handled, packet) = packet.wait();
+
+        self.batch.add_decapsulated(cx, packet);
+        handled
+    }
+
     /// The host's end of a pair of devices.
     #[inline]
     fn deliver<'a>(&self, cx: &RxContext<'_>, packet: EgressPacket<'a>) -> Verdict<'a> {
+        self.learn(cx, &packet);
         match packet.deliver(&self.inflight) {
-            Ok((verdict, Delivery::Received)) => {
+            Ok(Delivery::Crossed(packet)) => {
+                let verdict = self.enter_container(cx, packet);
+
                 self.stats.count(cx, Counter::Delivered);
                 verdict
             }
-            Ok((verdict, Delivery::Consumed)) => {
+            Ok(Delivery::Consumed(verdict)) => {
                 self.stats.count(cx, Counter::Consumed);
                 verdict
             }
@@ -320,5 +403,17 @@ impl Shared {
                 packet.pass()
             }
         }
+    }
+
+    /// Has a container receive a packet now, or when its batch is there.
+    #[inline]
+    fn enter_container<'a>(&self, cx: &RxContext<'_>, packet: Delivered<'a>) -> Verdict<'a> {
+        if !self.batch.is_serving(cx) {
+            return packet.receive();
+        }
+        let (verdict, packet) = packet.wait();
+
+        self.batch.add_delivered(cx, packet);
+        verdict
     }
 }

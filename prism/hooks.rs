@@ -7,7 +7,9 @@ use kernel::{
     sync::Arc, //
 };
 use knet::{
+    express,
     gro::GroHook,
+    learnt::FdbFollower,
     netdev::{
         self,
         DeviceEvents,
@@ -22,19 +24,22 @@ use knet::{
         Egress,
         Ingress, //
     },
-    vxlan::{
-        self,
-        FdbFollower, //
-    },
+    vxlan,
     work::{
         Run,
         Work, //
     },
 };
 
-use crate::datapath::{
-    Path,
-    Shared, //
+use crate::{
+    datapath::{
+        Path,
+        Shared, //
+    },
+    settings::{
+        self,
+        Mode, //
+    },
 };
 
 /// All hooks, registered.
@@ -45,6 +50,7 @@ pub(crate) struct Hooks {
     _gro: GroHook<Path>,
     devices: Notifier<Followed>,
     _fdb: FdbFollower,
+    _ways: express::Follower,
     shared: Arc<Shared>,
 }
 
@@ -59,6 +65,7 @@ impl Hooks {
     pub(crate) fn start(shared: Arc<Shared>) -> Result<Self> {
         netdev::with_rtnl(|rtnl| shared.devices.refresh(rtnl))?;
         let fdb = FdbFollower::new()?;
+        let ways = express::Follower::new()?;
         let ingress = Arc::pin_init(DeviceHooks::new(), GFP_KERNEL)?;
         let trim = KBox::new(Trim::new(&shared, &ingress)?, GFP_KERNEL)?;
         let devices = Notifier::new(Followed {
@@ -71,6 +78,7 @@ impl Hooks {
             _gro: GroHook::new()?,
             devices,
             _fdb: fdb,
+            _ways: ways,
             shared,
         };
 
@@ -92,6 +100,18 @@ impl Hooks {
 
 impl Drop for Hooks {
     fn drop(&mut self) {
+        // Nothing is to be added to what waits.
+        settings::set_mode(Mode::Off, false);
+        // As long as something waits, what comes has to be seen. Each may go to those behind it.
+        loop {
+            self.shared.gate.drain();
+            self.shared.isolation.drain();
+            self.shared.batch.drain();
+            // Something may have been held meanwhile.
+            if self.shared.gate.is_drained() {
+                break;
+            }
+        }
         self.shared.trim.replace(None);
     }
 }
@@ -123,7 +143,7 @@ impl Trim {
 }
 
 impl Run for Trimmed {
-    fn run(&self) {
+    fn run(&self) -> Option<u32> {
         netdev::with_rtnl(|rtnl| {
             rtnl.for_each_device(|device| {
                 if self.shared.devices.uses_gro(device) {
@@ -131,6 +151,7 @@ impl Run for Trimmed {
                 }
             });
         });
+        None
     }
 }
 
@@ -195,6 +216,11 @@ impl Followed {
             }
             Event::Unregister => {
                 self.ingress.remove(device, rtnl);
+                if devices.holds(device) {
+                    self.shared.gate.purge(&self.shared.stats, device);
+                    self.shared.isolation.purge(&self.shared.stats, device);
+                    self.shared.batch.purge(&self.shared.stats, device);
+                }
                 devices.holds(device)
             }
         };

@@ -3,6 +3,7 @@
 //! The UDP ports on which this host receives VXLAN.
 
 use core::sync::atomic::{
+    AtomicU32,
     AtomicU64,
     Ordering, //
 };
@@ -27,6 +28,7 @@ const WORDS: usize = (u16::MAX as usize + 1) / u64::BITS as usize;
 pub(crate) struct Ports {
     v4: KVec<AtomicU64>,
     v6: KVec<AtomicU64>,
+    generation: AtomicU32,
 }
 
 impl Ports {
@@ -35,6 +37,7 @@ impl Ports {
         Ok(Self {
             v4: bits()?,
             v6: bits()?,
+            generation: AtomicU32::new(0),
         })
     }
 
@@ -57,7 +60,15 @@ impl Ports {
         });
         publish(&self.v4, &fresh.v4);
         publish(&self.v6, &fresh.v6);
+        self.generation.fetch_add(1, Ordering::Release);
         Ok(())
+    }
+
+    /// Changes after the ports have changed: what was found with a generation that was read before
+    /// may be kept as long as it is the same.
+    #[inline]
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
     }
 }
 

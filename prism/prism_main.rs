@@ -8,14 +8,20 @@ use core::borrow::Borrow;
 
 use kernel::prelude::*;
 
+mod batch;
 pub mod classify;
 mod config;
 mod control;
 mod datapath;
 mod devices;
+mod express;
+mod found;
+mod gate;
 mod hooks;
+mod isolation;
 mod ports;
 mod ruleset;
+mod settings;
 mod stats;
 mod switch;
 #[cfg(CONFIG_KUNIT = "y")]

@@ -9,7 +9,11 @@ use core::sync::atomic::{
 
 use kernel::prelude::*;
 use knet::{
-    context::RxContext,
+    context::{
+        with_rx_context,
+        RxContext, //
+    },
+    express,
     percpu::PerCpu,
     veth,
     vxlan, //
@@ -48,16 +52,51 @@ counters! {
     Demoted = c"demoted",
     /// Run to completion: taken out of its batch and put through all stages at once.
     Completed = c"completed",
+    /// Of class `high`, and left to GRO to be merged.
+    Kept = c"kept",
+    /// Put through all stages together with the others of its batch.
+    Batched = c"batched",
+    /// Put through the short way, past the outer layers and the bridge.
+    Expressed = c"expressed",
     /// Decapsulated without waiting in the VXLAN device's queue.
     Decapsulated = c"decapsulated",
     /// Delivered to a container without waiting in the CPU's backlog.
     Delivered = c"delivered",
+    /// Deliveries of class `high` that woke a task, while `receiver_slice_us` is set.
+    Woken = c"woken",
     /// Consumed, dropped or queued by the device that was to deliver it.
     Consumed = c"consumed",
     /// Dropped while it was decapsulated, as the driver would have: for want of memory.
     Dropped = c"dropped",
     /// Flow found, but no rule names it.
     Unmatched = c"unmatched",
+
+    /// Of class `high` and beyond that class's share of a CPU: treated as of class `normal`.
+    Capped = c"capped",
+    /// Had to wait, of class `interactive`.
+    DeferredInteractive = c"deferred_interactive",
+    /// Had to wait, of class `normal`.
+    DeferredNormal = c"deferred_normal",
+    /// Had to wait, of class `bulk`.
+    DeferredBulk = c"deferred_bulk",
+    /// Given back to the kernel after it had waited.
+    Served = c"served",
+    /// Of another class than `high`, and sent the mode's way once it was their turn.
+    Accelerated = c"accelerated",
+    /// Dropped as its batch would have been too large or its device went away, of class `high`.
+    DroppedHigh = c"dropped_high",
+    /// Dropped as too much waited, of class `interactive`.
+    DroppedInteractive = c"dropped_interactive",
+    /// Dropped as too much waited, of class `normal`.
+    DroppedNormal = c"dropped_normal",
+    /// Dropped as too much waited, of class `bulk`.
+    DroppedBulk = c"dropped_bulk",
+    /// Held back for a moment, as settings or rules had changed.
+    Held = c"held",
+    /// Dropped as too many were held back, or their device went away.
+    DroppedHeld = c"dropped_held",
+    /// Dropped while it waited, as its device went away.
+    Purged = c"purged",
 
     /// Not classified: headers reach past what can be read.
     UnclassifiedTruncated = c"unclassified_truncated",
@@ -83,6 +122,18 @@ counters! {
     UnclassifiedMulticast = c"unclassified_multicast",
     /// Not classified: several packets, merged before they were seen.
     UnclassifiedMerged = c"unclassified_merged",
+
+    /// Not put through the short way: the kernel is to show it, at first, once a second, or as
+    /// something has changed.
+    ExpressLearn = c"express_learn",
+    /// Not put through the short way: a netfilter hook or an IPsec policy on it.
+    ExpressHook = c"express_hook",
+    /// Not put through the short way: a packet socket on it.
+    ExpressTap = c"express_tap",
+    /// Not put through the short way: a tc or XDP program or a qdisc on it.
+    ExpressTc = c"express_tc",
+    /// Not put through the short way: a property of the packet.
+    ExpressPacket = c"express_packet",
 
     /// Left to the kernel at the NIC: another packet is in flight on this CPU.
     KernelBusy = c"kernel_busy",
@@ -122,6 +173,27 @@ counters! {
     KernelOther = c"kernel_other",
 }
 
+impl Counter {
+    /// Of packets that had to wait, of the class with this place among those that wait.
+    #[inline]
+    pub(crate) fn deferred(class: usize) -> Self {
+        match class {
+            0 => Self::DeferredInteractive,
+            1 => Self::DeferredNormal,
+            _ => Self::DeferredBulk,
+        }
+    }
+
+    /// Of packets that were dropped as too much waited.
+    pub(crate) fn dropped(class: usize) -> Self {
+        match class {
+            0 => Self::DroppedInteractive,
+            1 => Self::DroppedNormal,
+            _ => Self::DroppedBulk,
+        }
+    }
+}
+
 impl From<Unclassified> for Counter {
     #[inline]
     fn from(reason: Unclassified) -> Self {
@@ -153,6 +225,18 @@ impl From<vxlan::Leave> for Counter {
             vxlan::Leave::Ecn => Self::KernelEcn,
             vxlan::Leave::Learn => Self::KernelLearn,
             vxlan::Leave::Refresh => Self::KernelRefresh,
+        }
+    }
+}
+
+impl From<express::Leave> for Counter {
+    fn from(reason: express::Leave) -> Self {
+        match reason {
+            express::Leave::Learn => Self::ExpressLearn,
+            express::Leave::Hook => Self::ExpressHook,
+            express::Leave::Tap => Self::ExpressTap,
+            express::Leave::Tc => Self::ExpressTc,
+            express::Leave::Packet => Self::ExpressPacket,
         }
     }
 }
@@ -202,6 +286,13 @@ impl Stats {
                 Ordering::Relaxed,
             );
         }
+    }
+
+    /// Counts many packets.
+    ///
+    /// Context: process.
+    pub(crate) fn count_many(&self, counter: Counter, packets: u32) {
+        with_rx_context(|cx| (0..packets).for_each(|_| self.count(&cx, counter)));
     }
 
     /// How many packets all CPUs have counted.

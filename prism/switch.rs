@@ -25,38 +25,15 @@ use crate::{
         BuildError,
         RuleState, //
     },
+    settings::{
+        self,
+        Mode, //
+    },
 };
 
 /// How long the hooks stay after the last rule, so that a rule that comes and goes does not make
 /// them come and go with it. In milliseconds.
 const LINGER_MS: u32 = 5_000;
-
-/// What becomes of packets of class `high`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Nothing: no hook is registered.
-    Off,
-    /// They run to completion through the kernel's own layers.
-    Sync,
-}
-
-impl Mode {
-    /// All modes.
-    pub(crate) const ALL: [Self; 2] = [Self::Off, Self::Sync];
-
-    /// The mode as a user writes it.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Sync => "sync",
-        }
-    }
-
-    /// The mode that a user wrote.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.name() == text)
-    }
-}
 
 /// The mode and the hooks that it comes to.
 #[pin_data]
@@ -74,7 +51,16 @@ struct State {
 
 struct Current {
     mode: Mode,
+    /// Whether what is not of class `high` waits.
+    isolate: bool,
     hooks: Option<Hooks>,
+}
+
+impl Current {
+    /// Whether there is something to do for packets.
+    fn wants_hooks(&self) -> bool {
+        self.mode != Mode::Off || self.isolate
+    }
 }
 
 impl Switch {
@@ -86,6 +72,7 @@ impl Switch {
             shared,
             current <- new_mutex!(Current {
                 mode: Mode::Off,
+                isolate: false,
                 hooks: None,
             }),
         });
@@ -103,8 +90,8 @@ impl Switch {
         self.state().current.lock().mode
     }
 
-    /// Changes the mode. When this returns, mode `off` has no hook any more, and any other mode has
-    /// all of them if there is a rule.
+    /// Changes the mode. When this returns, the mode is in force for all packets that arrive, and where
+    /// there is nothing to do for packets there is no hook any more.
     ///
     /// Context: process; sleeps, takes the RTNL.
     ///
@@ -112,14 +99,35 @@ impl Switch {
     ///
     /// Those of [`Hooks::start`], with the old mode in force.
     pub(crate) fn set_mode(&self, mode: Mode) -> Result {
+        self.change(|current| current.mode = mode)
+    }
+
+    /// Whether what is not of class `high` waits.
+    pub(crate) fn isolates(&self) -> bool {
+        self.state().current.lock().isolate
+    }
+
+    /// Turns isolation on or off. When this returns, nothing waits where it is off.
+    ///
+    /// Context: process; sleeps, takes the RTNL.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Hooks::start`], with the old setting in force.
+    pub(crate) fn set_isolate(&self, isolate: bool) -> Result {
+        self.change(|current| current.isolate = isolate)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Current)) -> Result {
         let state = self.state();
         let mut current = state.current.lock();
-        let old = current.mode;
+        let (mode, isolate) = (current.mode, current.isolate);
 
-        current.mode = mode;
-        state
-            .settle(&mut current)
-            .inspect_err(|_| current.mode = old)
+        change(&mut current);
+        state.settle(&mut current).inspect_err(|_| {
+            current.mode = mode;
+            current.isolate = isolate;
+        })
     }
 
     /// Enables a rule: packets that arrive after this returns meet it, if the mode is not `off`.
@@ -180,13 +188,18 @@ impl Switch {
 }
 
 impl State {
-    /// Makes the hooks those that the mode and the rules ask for, but leaves them where only the
+    /// Makes the hooks those that the settings and the rules ask for, but leaves them where only the
     /// rules are gone.
     fn settle(&self, current: &mut Current) -> Result {
-        if current.mode == Mode::Off {
+        if !current.wants_hooks() {
             current.hooks = None;
         } else if current.hooks.is_none() && !self.shared.rules.is_empty() {
             current.hooks = Some(Hooks::start(self.shared.clone())?);
+        }
+
+        settings::set_mode(current.mode, current.isolate);
+        if current.hooks.is_some() && !current.isolate {
+            self.shared.isolation.drain();
         }
         Ok(())
     }
@@ -194,11 +207,12 @@ impl State {
 
 impl Run for State {
     /// Takes the hooks away if there still is no rule.
-    fn run(&self) {
+    fn run(&self) -> Option<u32> {
         let mut current = self.current.lock();
 
         if self.shared.rules.is_empty() {
             current.hooks = None;
         }
+        None
     }
 }

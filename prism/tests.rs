@@ -72,7 +72,8 @@ mod ruleset {
         let flow = Flow::new(None, addresses, transport, 0);
 
         with_rx_context(|cx| {
-            let action = match rules.read(&cx)?.find(&cx, &flow) {
+            let set = rules.read(&cx)?;
+            let action = match set.rule(&cx, set.lookup(&flow)) {
                 Ok(action) => action,
                 Err(Pending) => rules.find(&cx, &flow),
             };

@@ -15,6 +15,9 @@
 #include <net/vxlan.h>
 
 #include "control.h"
+#include "express.h"
 #include "knet.h"
+#include "napi.h"
 #include "nic.h"
+#include "receivers.h"
 #include "sink.h"

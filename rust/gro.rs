@@ -190,7 +190,7 @@ unsafe extern "C" fn gro_receive<T: ReceiveFrame, const ETHERTYPE: u16>(
     if !T::is_idle(&packet.cx) {
         let mut view = View::uninit();
 
-        if let Some(frame) = Frame::at_gro(packet, ETHERTYPE, &mut view) {
+        if let Some(frame) = Frame::at_gro(packet, ETHERTYPE, head, &mut view) {
             if T::receive(frame).is_taken() {
                 return errno::in_progress().to_ptr();
             }

@@ -18,7 +18,7 @@ use crate::{
 
 /// Knows, for each CPU, the one packet that is being run to completion on it.
 ///
-/// The packet is known by its address, which stands for it only inside [`InFlight::run`]: there the
+/// The packet is known by its address, which stands for it only inside a run: there the
 /// packet is on this CPU's stack of calls, or it is gone. The address could then be that of another
 /// packet, allocated after the first was freed; but that one was made here, and is not received before
 /// the run ends. A hook that meets packets which were made here has to tell them apart by the interface
@@ -30,6 +30,18 @@ struct Cell {
     skb: AtomicPtr<bindings::sk_buff>,
     /// A packet is decapsulated once: the stack has no room for tunnels in tunnels.
     is_decapsulated: AtomicBool,
+    /// The VXLAN device that it came to, if it was decapsulated without the driver.
+    tunnel: AtomicPtr<bindings::net_device>,
+    /// The device that received it before.
+    from: AtomicPtr<bindings::net_device>,
+    is_cross_net: AtomicBool,
+}
+
+/// Where a packet in flight was decapsulated.
+pub(crate) struct Tunnel {
+    pub(crate) device: *mut bindings::net_device,
+    /// The socket is in another namespace than the device.
+    pub(crate) is_cross_net: bool,
 }
 
 impl Default for Cell {
@@ -37,6 +49,9 @@ impl Default for Cell {
         Self {
             skb: AtomicPtr::new(core::ptr::null_mut()),
             is_decapsulated: AtomicBool::new(false),
+            tunnel: AtomicPtr::new(core::ptr::null_mut()),
+            from: AtomicPtr::new(core::ptr::null_mut()),
+            is_cross_net: AtomicBool::new(false),
         }
     }
 }
@@ -64,9 +79,33 @@ impl InFlight {
         skb: *mut bindings::sk_buff,
         f: impl FnOnce() -> R,
     ) -> R {
+        self.run_as(cx, skb, false, f)
+    }
+
+    /// The same with a packet that was taken out of its tunnel in an earlier run.
+    #[inline]
+    pub(crate) fn run_again<R>(
+        &self,
+        cx: &RxContext<'_>,
+        skb: *mut bindings::sk_buff,
+        f: impl FnOnce() -> R,
+    ) -> R {
+        self.run_as(cx, skb, true, f)
+    }
+
+    #[inline]
+    fn run_as<R>(
+        &self,
+        cx: &RxContext<'_>,
+        skb: *mut bindings::sk_buff,
+        is_decapsulated: bool,
+        f: impl FnOnce() -> R,
+    ) -> R {
         let cell = self.cell(cx);
 
-        cell.is_decapsulated.store(false, Ordering::Relaxed);
+        cell.is_decapsulated
+            .store(is_decapsulated, Ordering::Relaxed);
+        cell.tunnel.store(core::ptr::null_mut(), Ordering::Relaxed);
         cell.skb.store(skb, Ordering::Relaxed);
         let result = f();
 
@@ -95,6 +134,39 @@ impl InFlight {
     #[inline]
     pub(crate) fn decapsulated(&self, cx: &RxContext<'_>) {
         self.cell(cx).is_decapsulated.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes in which tunnel that was, and that `from` had received the packet.
+    #[inline]
+    pub(crate) fn came_to(
+        &self,
+        cx: &RxContext<'_>,
+        tunnel: Tunnel,
+        from: *const bindings::net_device,
+    ) {
+        let cell = self.cell(cx);
+
+        cell.tunnel.store(tunnel.device, Ordering::Relaxed);
+        cell.from.store(from.cast_mut(), Ordering::Relaxed);
+        cell.is_cross_net
+            .store(tunnel.is_cross_net, Ordering::Relaxed);
+    }
+
+    /// In which tunnel that was, if `from` had received the packet.
+    #[inline]
+    pub(crate) fn tunnel(
+        &self,
+        cx: &RxContext<'_>,
+        from: *const bindings::net_device,
+    ) -> Option<Tunnel> {
+        let cell = self.cell(cx);
+        let device = cell.tunnel.load(Ordering::Relaxed);
+        let is_from = core::ptr::eq(cell.from.load(Ordering::Relaxed), from);
+
+        (is_from && !device.is_null()).then(|| Tunnel {
+            device,
+            is_cross_net: cell.is_cross_net.load(Ordering::Relaxed),
+        })
     }
 
     /// Whether the packet in flight has not been taken out of a tunnel.

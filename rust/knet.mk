@@ -13,6 +13,12 @@ rustflags-y += --remap-path-prefix=$(abspath $(src))/= --remap-path-prefix=$(abs
 RUSTFLAGS_$(knet_user) := --extern knet=$(obj)/rust/libknet.rmeta -L $(obj)/rust
 $(obj)/$(knet_user): $(obj)/rust/knet.o
 
+# UBSAN's reports name files by their absolute path, which GCC does not map. Where
+# it traps, there is none.
+ifndef CONFIG_UBSAN_TRAP
+UBSAN_SANITIZE := n
+endif
+
 # The library is compiled once more than an object: its metadata is what the
 # module's crate is checked against.
 RUSTFLAGS_rust/knet.o += --emit=metadata=$(obj)/rust/libknet.rmeta
@@ -61,7 +67,9 @@ BINDGEN_TARGET_riscv := riscv64-linux-gnu
 
 $(obj)/rust/bindings_generated.rs: $(src)/rust/bindings_helper.h \
 		$(src)/rust/helpers/knet.h $(src)/rust/helpers/control.h \
-		$(src)/rust/helpers/nic.h $(src)/rust/helpers/sink.h \
+		$(src)/rust/helpers/napi.h $(src)/rust/helpers/express.h \
+		$(src)/rust/helpers/nic.h $(src)/rust/helpers/receivers.h \
+		$(src)/rust/helpers/sink.h \
 		$(src)/rust/bindgen_parameters FORCE
 	$(call if_changed_dep,knet_bindgen)
 

@@ -46,20 +46,26 @@ pub mod cell;
 pub mod configfs;
 pub mod context;
 pub mod errno;
+pub mod express;
 pub mod files;
 pub mod gro;
 pub mod inflight;
+pub mod learnt;
+pub mod local;
 pub mod log;
 pub mod netdev;
 pub mod netfilter;
 #[cfg(KNET_NIC)]
 pub mod nic;
 pub mod percpu;
+pub mod queue;
 pub mod rcu;
+pub mod receivers;
 pub mod reclaim;
 #[cfg(KNET_NIC)]
 pub mod sink;
 mod skb;
+pub mod stage;
 pub mod sysfs;
 pub mod time;
 pub mod veth;
@@ -67,7 +73,9 @@ pub mod vxlan;
 pub mod work;
 
 pub use skb::{
+    Crossing,
     Frame,
+    Met,
     Verdict,
     HEAD_MAX, //
 };

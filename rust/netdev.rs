@@ -112,6 +112,13 @@ impl NetDevice<'_> {
         unsafe { CStr::from_char_ptr(bindings::knet_dev_name(self.as_ptr())) }
     }
 
+    /// Whether GRO merges datagrams that the device receives even where no socket asked for that.
+    #[inline]
+    pub fn merges_udp(&self) -> bool {
+        // SAFETY: The device is valid.
+        unsafe { bindings::knet_dev_merges_udp(self.as_ptr()) }
+    }
+
     /// Whether the device is in the initial network namespace.
     pub fn in_init_net(&self) -> bool {
         // SAFETY: The device is valid.

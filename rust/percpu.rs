@@ -121,8 +121,8 @@ unsafe fn copy_of<T>(ptr: *mut T, cpu: u32) -> *mut T {
     unsafe { bindings::knet_per_cpu_ptr(ptr.cast(), cpu) }.cast()
 }
 
-/// The numbers of the possible CPUs.
-fn possible_cpus() -> impl Iterator<Item = u32> {
+/// The numbers of the possible CPUs, in the order of [`PerCpu::iter`].
+pub(crate) fn possible_cpus() -> impl Iterator<Item = u32> {
     let mut last = -1;
 
     core::iter::from_fn(move || {

@@ -112,7 +112,9 @@ impl<T: Send + Sync> Drop for Retired<T> {
 }
 
 /// Waits until every reader that runs now has left its read-side section.
-fn wait_for_readers() {
+///
+/// Context: process; sleeps.
+pub fn wait_for_readers() {
     // SAFETY: All callers are in process context.
     unsafe { bindings::synchronize_rcu() };
 }

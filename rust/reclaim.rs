@@ -67,10 +67,11 @@ impl<T: Send + Sync> Reclaimer<T> {
 }
 
 impl<T: Send + Sync> Run for Pending<T> {
-    fn run(&self) {
+    fn run(&self) -> Option<u32> {
         let retired = mem::take(&mut *self.retired.lock());
 
         Retired::drop_all(retired);
+        None
     }
 }
 

@@ -7,15 +7,24 @@
 use core::{
     marker::PhantomData,
     mem::MaybeUninit,
-    ptr::NonNull,
+    ptr::{
+        self,
+        NonNull, //
+    },
     slice, //
 };
 
 use crate::{
     bindings,
     context::RxContext,
+    express::{
+        Leave,
+        Start,
+        Way, //
+    },
     inflight::InFlight,
-    netdev::NetDevice, //
+    netdev::NetDevice,
+    queue::Waiting, //
 };
 
 /// Bytes of headers that can be copied out of a packet at most.
@@ -25,6 +34,8 @@ pub const HEAD_MAX: usize = bindings::KNET_HEAD_MAX as usize;
 pub(crate) const ETHERTYPE_IPV4: u16 = 0x0800;
 /// The ethertype of IPv6.
 pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
+/// Bytes of a VLAN tag in front of the network header (`VLAN_HLEN`).
+const VLAN_TAG_LEN: u32 = 4;
 
 /// What a hook decided about its packet. Only the packet's own methods make one, and the lifetime,
 /// which is the packet's and no other, keeps it from being given for another packet.
@@ -87,6 +98,17 @@ impl Skb<'_> {
         }
     }
 
+    /// A packet that waited and whose turn it is.
+    #[inline]
+    pub(crate) fn owned(skb: NonNull<bindings::sk_buff>, cx: RxContext<'_>) -> Skb<'_> {
+        Skb { skb, cx }
+    }
+
+    #[inline]
+    pub(crate) fn into_raw(self) -> NonNull<bindings::sk_buff> {
+        self.skb
+    }
+
     #[inline]
     pub(crate) fn as_ptr(&self) -> *mut bindings::sk_buff {
         self.skb.as_ptr()
@@ -113,6 +135,8 @@ pub struct Frame<'a> {
     view: &'a bindings::knet_frame,
     ethertype: u16,
     entry: Entry,
+    /// The list that a GRO handler was called with; null where it is none that runs.
+    gro_list: *mut bindings::list_head,
 }
 
 /// Room for what C says of a frame.
@@ -127,10 +151,51 @@ pub(crate) enum Entry {
     Ingress,
 }
 
+/// How a frame was met, for the time that it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Met(u32);
+
+impl Met {
+    const AT_GRO: u32 = 1;
+    const V6: u32 = 1 << 1;
+    const TAGGED: u32 = 1 << 2;
+    /// How many bits the word of one has.
+    pub const BITS: u32 = 3;
+
+    /// In the lowest [`BITS`](Self::BITS) of a word.
+    #[inline]
+    pub fn word(self) -> u32 {
+        self.0
+    }
+
+    /// From the lowest bits of a word.
+    #[inline]
+    pub fn from_word(word: u32) -> Self {
+        Self(word & (Self::AT_GRO | Self::V6 | Self::TAGGED))
+    }
+
+    /// Whether the frame was met at GRO, and not at an ingress hook.
+    #[inline]
+    pub(crate) fn is_at_gro(self) -> bool {
+        self.0 & Self::AT_GRO != 0
+    }
+
+    /// Whether the network header comes first, and not behind a VLAN tag.
+    #[inline]
+    pub fn is_untagged(self) -> bool {
+        self.0 & Self::TAGGED == 0
+    }
+}
+
 impl<'a> Frame<'a> {
     /// Describes `skb`, if it is a frame of the first stage for the device that received it.
     #[inline]
-    pub(crate) fn at_gro(skb: Skb<'a>, ethertype: u16, view: &'a mut View) -> Option<Self> {
+    pub(crate) fn at_gro(
+        skb: Skb<'a>,
+        ethertype: u16,
+        gro_list: *mut bindings::list_head,
+        view: &'a mut View,
+    ) -> Option<Self> {
         // SAFETY: By the invariants of `Skb` the packet may be looked at; this is a GRO callback.
         if !unsafe { bindings::knet_gro_frame(skb.as_ptr(), ethertype, view.as_mut_ptr()) } {
             return None;
@@ -141,6 +206,7 @@ impl<'a> Frame<'a> {
             view: unsafe { view.assume_init_ref() },
             ethertype,
             entry: Entry::Gro,
+            gro_list,
         })
     }
 
@@ -163,7 +229,46 @@ impl<'a> Frame<'a> {
             view: unsafe { view.assume_init_ref() },
             ethertype,
             entry: Entry::Ingress,
+            gro_list: ptr::null_mut(),
         })
+    }
+
+    /// Describes a packet that was a frame before, was `met` like that, and has waited since.
+    #[inline]
+    pub(crate) fn waiting(skb: Skb<'a>, met: Met, view: &'a mut View) -> Self {
+        let offset = if met.is_untagged() { 0 } else { VLAN_TAG_LEN };
+        // SAFETY: The packet is its owner's, and its data begins as in the hook that took it. The C side
+        // fills the view.
+        let view = unsafe {
+            bindings::knet_waiting_frame(skb.as_ptr(), offset, view.as_mut_ptr());
+            view.assume_init_ref()
+        };
+
+        Self {
+            skb,
+            view,
+            ethertype: if met.0 & Met::V6 != 0 {
+                ETHERTYPE_IPV6
+            } else {
+                ETHERTYPE_IPV4
+            },
+            entry: if met.is_at_gro() {
+                Entry::Gro
+            } else {
+                Entry::Ingress
+            },
+            gro_list: ptr::null_mut(),
+        }
+    }
+
+    /// How the frame was met.
+    #[inline]
+    pub fn met(&self) -> Met {
+        let flag = |is_set: bool, flag: u32| if is_set { flag } else { 0 };
+
+        Met(flag(self.is_at_gro(), Met::AT_GRO)
+            | flag(self.is_ipv6(), Met::V6)
+            | flag(!self.is_untagged(), Met::TAGGED))
     }
 
     /// The context of the hook.
@@ -184,6 +289,12 @@ impl<'a> Frame<'a> {
     #[inline]
     pub fn is_at_gro(&self) -> bool {
         self.entry == Entry::Gro
+    }
+
+    /// Whether the network header comes first, and not behind a VLAN tag.
+    #[inline]
+    pub fn is_untagged(&self) -> bool {
+        self.view.offset == 0
     }
 
     /// Whether the frame is IPv6 by its ethertype; it is IPv4 otherwise.
@@ -247,14 +358,65 @@ impl<'a> Frame<'a> {
     /// Tags the packet: sets its `skb->priority`.
     #[inline]
     pub fn set_priority(&mut self, priority: u32) {
+        // CAST: At this offset there is a `u32`.
         // SAFETY: By the invariants of `Skb` the packet is ours to change.
-        unsafe { bindings::knet_skb_set_priority(self.skb.as_ptr(), priority) };
+        unsafe {
+            self.skb
+                .as_ptr()
+                .byte_add(bindings::KNET_SKB_PRIORITY as usize)
+                .cast::<u32>()
+                .write(priority);
+        }
     }
 
     /// Leaves the frame to the kernel.
     #[inline]
     pub fn pass(self) -> Verdict<'a> {
         Verdict::passed()
+    }
+
+    #[inline]
+    pub(crate) fn as_ptr(&self) -> *mut bindings::sk_buff {
+        self.skb.as_ptr()
+    }
+
+    /// What the GRO holds that the frame may be left to, if it may.
+    #[inline]
+    pub fn gro_queue(&self) -> Option<GroQueue<'_>> {
+        let (skb, list) = self.at_gro_list()?;
+
+        Some(GroQueue {
+            skb,
+            list,
+            _frame: PhantomData,
+        })
+    }
+
+    /// The packet and the list that a GRO handler was called with, if this is one.
+    #[inline]
+    pub(crate) fn at_gro_list(
+        &self,
+    ) -> Option<(*const bindings::sk_buff, *mut bindings::list_head)> {
+        (!self.gro_list.is_null()).then(|| (self.skb.as_ptr().cast_const(), self.gro_list))
+    }
+
+    /// Takes the packet from the kernel, to be given back in a turn of a stage.
+    #[inline]
+    pub fn defer(self) -> (Verdict<'a>, Waiting) {
+        // SAFETY: By the invariants of `Skb` the packet is ours to take, and from here on the hook
+        // does not give it back.
+        let waiting = unsafe { Waiting::take(self.skb.into_raw(), self.entry) };
+
+        (Verdict::taken(), waiting)
+    }
+
+    /// Drops the packet, as one that waited is.
+    #[inline]
+    pub fn discard(self) -> Verdict<'a> {
+        // SAFETY: By the invariants of `Skb` the packet is ours to take, and from here on the hook
+        // does not give it back; BH is off.
+        unsafe { bindings::knet_drop_backlog(self.skb.as_ptr()) };
+        Verdict::taken()
     }
 
     /// Runs the packet to completion: out of its batch, through the kernel's own receive path, with
@@ -273,6 +435,82 @@ impl<'a> Frame<'a> {
             }
         }
         inflight.run(&cx, skb.as_ptr(), || skb.receive());
+        Verdict::taken()
+    }
+
+    /// What is in force before the packet shows its way by running to completion.
+    #[inline]
+    pub fn begin(&self) -> Start {
+        let mut start = Default::default();
+
+        // SAFETY: By the invariants of `Skb` the packet may be looked at.
+        unsafe { bindings::knet_express_begin(self.skb.as_ptr(), &mut start) };
+        Start::from_c(start)
+    }
+
+    /// Takes a packet that was met at GRO across to the container by the short way, if it may go it.
+    ///
+    /// `way` must have been learnt for packets with the headers of this one.
+    #[inline]
+    pub fn cross(self, way: &Way) -> Crossing<'a> {
+        if self.entry != Entry::Gro || self.view.offset != 0 {
+            return Crossing::Left(self, Leave::Packet);
+        }
+        // SAFETY: By the invariants of `Skb` the packet is ours to change, its data begins at the
+        // network header, and if it is changed the hook does not give it back.
+        match unsafe { bindings::knet_express_cross(self.skb.as_ptr(), way.as_ptr()) } {
+            bindings::knet_express_result_KNET_EXPRESS_CROSSED => {
+                Crossing::Crossed(Crossed(self.skb))
+            }
+            bindings::knet_express_result_KNET_EXPRESS_DROPPED => {
+                Crossing::Dropped(Verdict::taken())
+            }
+            leave => Crossing::Left(self, Leave::from_c(leave)),
+        }
+    }
+}
+
+/// What a GRO holds, as its handler finds it.
+///
+/// # Invariants
+///
+/// The packet and the list are those that the handler was called with, which has not returned.
+pub struct GroQueue<'a> {
+    skb: *const bindings::sk_buff,
+    list: *mut bindings::list_head,
+    _frame: PhantomData<&'a ()>,
+}
+
+impl GroQueue<'_> {
+    /// Whether nothing is there that came before the frame: of its flow, to be merged, or of any, to be
+    /// received.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        // SAFETY: By the type invariants.
+        unsafe { bindings::knet_gro_is_empty(self.skb, self.list) }
+    }
+}
+
+/// What became of a frame that was to go the short way.
+pub enum Crossing<'a> {
+    /// It is at the container.
+    Crossed(Crossed<'a>),
+    /// It was dropped on the way, as the kernel would have.
+    Dropped(Verdict<'a>),
+    /// It has to go the kernel's way, and is as it was.
+    Left(Frame<'a>, Leave),
+}
+
+/// A packet that the device in a container is to receive.
+pub struct Crossed<'a>(Skb<'a>);
+
+impl<'a> Crossed<'a> {
+    /// Receives it now. Nothing else is taken into flight meanwhile.
+    #[inline]
+    pub fn receive(self, inflight: &InFlight) -> Verdict<'a> {
+        let cx = self.0.cx;
+
+        Waiting::past_entry(self.0).receive_delivered(&cx, inflight);
         Verdict::taken()
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     bindings,
     context::RxContext,
     inflight::InFlight,
+    queue::Waiting,
     skb::Skb,
     Verdict, //
 };
@@ -45,13 +46,30 @@ pub enum Leave {
     Other,
 }
 
-/// What became of a packet that was delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// It was received on the peer.
-    Received,
+/// A packet that the peer is to receive.
+pub struct Delivered<'a>(Skb<'a>);
+
+impl<'a> Delivered<'a> {
+    /// Has the peer receive it now.
+    #[inline]
+    pub fn receive(self) -> Verdict<'a> {
+        self.0.receive();
+        Verdict::taken()
+    }
+
+    /// Has it wait, to be received before the poll ends in which this is.
+    #[inline]
+    pub fn wait(self) -> (Verdict<'a>, Waiting) {
+        (Verdict::taken(), Waiting::past_entry(self.0))
+    }
+}
+
+/// What became of a packet that was to be delivered.
+pub enum Delivery<'a> {
+    /// It is at the peer.
+    Crossed(Delivered<'a>),
     /// The device consumed, dropped or queued it.
-    Consumed,
+    Consumed(Verdict<'a>),
 }
 
 /// A packet at the egress hook of one end of a pair.
@@ -82,19 +100,29 @@ impl<'a> EgressPacket<'a> {
         self.skb.is_in(inflight)
     }
 
+    #[inline]
+    pub(crate) fn skb(&self) -> *const bindings::sk_buff {
+        self.skb.as_ptr()
+    }
+
+    #[inline]
+    pub(crate) fn device(&self) -> *mut bindings::net_device {
+        self.dev
+    }
+
     /// Leaves the packet to the kernel.
     #[inline]
     pub fn pass(self) -> Verdict<'a> {
         Verdict::passed()
     }
 
-    /// Has the peer receive the packet now, which ends its flight.
+    /// Takes the packet to the peer, which ends its flight.
     ///
     /// # Errors
     ///
     /// The packet, unchanged, and why it is the kernel's to deliver.
     #[inline]
-    pub fn deliver(self, inflight: &InFlight) -> Result<(Verdict<'a>, Delivery), (Self, Leave)> {
+    pub fn deliver(self, inflight: &InFlight) -> Result<Delivery<'a>, (Self, Leave)> {
         // SAFETY: The packet is the hook's and the device stays for the call, by the safety
         // requirements of `new`; BH is off.
         let crossing = unsafe { bindings::knet_veth_cross(self.skb.as_ptr(), self.dev) };
@@ -102,12 +130,11 @@ impl<'a> EgressPacket<'a> {
         let delivery = match crossing {
             bindings::knet_delivery_KNET_CROSSED => {
                 inflight.finish(&self.skb.cx);
-                self.skb.receive();
-                Delivery::Received
+                Delivery::Crossed(Delivered(self.skb))
             }
             bindings::knet_delivery_KNET_DROPPED => {
                 inflight.finish(&self.skb.cx);
-                Delivery::Consumed
+                Delivery::Consumed(Verdict::taken())
             }
             bindings::knet_delivery_KNET_DRIVER => {
                 inflight.finish(&self.skb.cx);
@@ -115,11 +142,11 @@ impl<'a> EgressPacket<'a> {
             }
             leave => return Err((self, Leave::from_c(leave))),
         };
-        Ok((Verdict::taken(), delivery))
+        Ok(delivery)
     }
 
-    /// Sends the packet as the kernel would and receives at once what that puts on the backlog.
-    fn send(self) -> Delivery {
+    /// Sends the packet as the kernel would and takes back what that puts on the backlog.
+    fn send(self) -> Delivery<'a> {
         // SAFETY: The packet is ours to give away. Once sent it is looked at only if it is found on
         // this CPU's backlog, and then it is ours again.
         let back = unsafe {
@@ -127,11 +154,11 @@ impl<'a> EgressPacket<'a> {
             bindings::knet_backlog_take(self.skb.as_ptr())
         };
 
-        if !back {
-            return Delivery::Consumed;
+        if back {
+            Delivery::Crossed(Delivered(self.skb))
+        } else {
+            Delivery::Consumed(Verdict::taken())
         }
-        self.skb.receive();
-        Delivery::Received
     }
 }
 

@@ -17,7 +17,6 @@ use core::{
     ptr,
     sync::atomic::{
         AtomicPtr,
-        AtomicU64,
         Ordering, //
     },
 };
@@ -30,12 +29,20 @@ use kernel::{
 use crate::{
     bindings,
     context::RxContext,
-    inflight::InFlight,
+    inflight::{
+        InFlight,
+        Tunnel, //
+    },
+    learnt::{
+        Place,
+        Refreshed,
+        Sender, //
+    },
     netdev::{
         NetDevice,
         Rtnl, //
     },
-    percpu::PerCpu,
+    queue::Waiting,
     skb::{
         Brand,
         Skb,
@@ -54,6 +61,14 @@ pub trait ReceiveTunnel: 'static {
 /// that packet alone.
 #[must_use]
 pub struct Handled<'a>(c_int, Brand<'a>);
+
+impl Handled<'_> {
+    /// For a packet that somebody else has, or that is gone.
+    #[inline]
+    fn taken() -> Self {
+        Self(0, PhantomData)
+    }
+}
 
 /// The driver's own `encap_rcv`: one function for all sockets. The vxlan module stays loaded as long
 /// as this one, which uses its symbols.
@@ -175,13 +190,30 @@ pub enum Leave {
     Refresh,
 }
 
-/// What became of a packet that was decapsulated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decapsulation {
-    /// The VXLAN device has received the frame.
-    Received,
-    /// It was dropped as the driver would have, for want of memory.
-    Dropped,
+/// What became of a packet that was to be decapsulated.
+pub enum Decapsulation<'a> {
+    /// It is out of its tunnel.
+    Done(Decapsulated<'a>),
+    /// It was dropped, as the driver drops it, or is the driver's.
+    Gone(Handled<'a>),
+}
+
+/// A frame that the VXLAN device is to receive.
+pub struct Decapsulated<'a>(Skb<'a>);
+
+impl<'a> Decapsulated<'a> {
+    /// Has the device receive it now.
+    #[inline]
+    pub fn receive(self) -> Handled<'a> {
+        self.0.receive();
+        Handled::taken()
+    }
+
+    /// Has it wait, to be received before the poll ends in which this is.
+    #[inline]
+    pub fn wait(self) -> (Handled<'a>, Waiting) {
+        (Handled::taken(), Waiting::past_entry(self.0))
+    }
 }
 
 /// A datagram that a VXLAN socket received.
@@ -198,13 +230,15 @@ const UNSUPPORTED: u32 = bindings::VXLAN_F_REMCSUM_RX
     | bindings::VXLAN_F_VNIFILTER
     | bindings::VXLAN_F_MDB;
 
+/// The ECN field of a TOS or Traffic Class; if all of it is set, there was congestion.
+const ECN: u8 = 3;
+
 /// Whether RFC 6040 lets a packet through without a word in the log.
 ///
 /// The driver looks for the inner field behind the Ethernet header even where a VLAN tag is there, and
 /// so is it done here.
 #[inline]
 fn ecn_allows(view: &bindings::knet_vxlan) -> bool {
-    const ECN: u8 = 3;
     let inner = match view.inner_protocol {
         ETHERTYPE_IPV4 => view.inner_word as u8,
         ETHERTYPE_IPV6 => (view.inner_word >> 4) as u8,
@@ -235,6 +269,21 @@ impl<'a> TunnelPacket<'a> {
         self.skb.is_in(inflight) && inflight.may_decapsulate(&self.skb.cx)
     }
 
+    /// Its `skb->priority`.
+    #[inline]
+    pub fn priority(&self) -> u32 {
+        // SAFETY: By the invariants of `Skb` the packet may be looked at.
+        unsafe { bindings::knet_skb_priority(self.skb.as_ptr()) }
+    }
+
+    /// Takes the datagram into flight for the time of `f`, where nothing else is.
+    #[inline]
+    pub fn fly(self, inflight: &InFlight, f: impl FnOnce(Self) -> Handled<'a>) -> Handled<'a> {
+        let (cx, skb) = (self.skb.cx, self.skb.as_ptr());
+
+        inflight.run(&cx, skb, || f(self))
+    }
+
     /// Leaves the datagram to the driver.
     #[inline]
     pub fn pass(self) -> Handled<'a> {
@@ -246,7 +295,7 @@ impl<'a> TunnelPacket<'a> {
         }
     }
 
-    /// Decapsulates the packet and has the VXLAN device receive it now.
+    /// Decapsulates the packet.
     ///
     /// # Errors
     ///
@@ -256,7 +305,7 @@ impl<'a> TunnelPacket<'a> {
         mut self,
         inflight: &InFlight,
         refreshed: &Refreshed,
-    ) -> Result<(Handled<'a>, Decapsulation), (Self, Leave)> {
+    ) -> Result<Decapsulation<'a>, (Self, Leave)> {
         let mut view = MaybeUninit::uninit();
         let device = match self.examine(&mut view, refreshed) {
             Ok(device) => device,
@@ -264,23 +313,35 @@ impl<'a> TunnelPacket<'a> {
         };
         // SAFETY: The packet is ours; what the call relies on was found by `examine`.
         if !unsafe { bindings::knet_vxlan_decapsulate(device, self.skb.as_ptr()) } {
-            return Ok((Handled(0, PhantomData), Decapsulation::Dropped));
+            return Ok(Decapsulation::Gone(Handled::taken()));
         }
         inflight.decapsulated(&self.skb.cx);
-        self.skb.receive();
-        Ok((Handled(0, PhantomData), Decapsulation::Received))
+        // The short way does not mark inner packets as having met congestion.
+        if device.outer_dsfield & ECN != ECN {
+            let tunnel = Tunnel {
+                device: device.dev,
+                is_cross_net: device.cross_net,
+            };
+
+            inflight.came_to(&self.skb.cx, tunnel, device.from);
+        }
+        Ok(Decapsulation::Done(Decapsulated(self.skb)))
     }
 
-    /// Has the driver decapsulate the packet, so that it learns from it, and receives what it then
-    /// would queue at once, in order with the packets before and behind.
-    pub fn learn(self, inflight: &InFlight) -> Handled<'a> {
+    /// Has the driver decapsulate the packet, so that it learns from it, and takes back what it then
+    /// would queue, in order with the packets before and behind.
+    pub fn learn(self, inflight: &InFlight) -> Decapsulation<'a> {
         inflight.decapsulated(&self.skb.cx);
         // SAFETY: The driver is called as by the socket. The packet is looked at again only if it is
         // found on this CPU's backlog, and then it is ours.
-        if unsafe { bindings::knet_vxlan_original(driver(), self.sock, self.skb.as_ptr()) } {
-            self.skb.receive();
+        let is_back =
+            unsafe { bindings::knet_vxlan_original(driver(), self.sock, self.skb.as_ptr()) };
+
+        if is_back {
+            Decapsulation::Done(Decapsulated(self.skb))
+        } else {
+            Decapsulation::Gone(Handled::taken())
         }
-        Handled(0, PhantomData)
     }
 
     /// Finds the device and looks for anything that only the driver does. Changes nothing but where
@@ -308,7 +369,7 @@ impl<'a> TunnelPacket<'a> {
         if view.features & UNSUPPORTED != 0 {
             return Err(Leave::Features);
         }
-        if view.flags & view.reserved_flags != 0 || view.vni_word & view.reserved_vni != 0 {
+        if view.reserved != 0 {
             return Err(Leave::Reserved);
         }
         if !view.up {
@@ -355,127 +416,10 @@ impl<'a> TunnelPacket<'a> {
         if !unsafe { bindings::knet_vxlan_fdb_current(view, self.sock, self.skb.as_ptr()) } {
             return Err(Leave::Learn);
         }
-        if place.note(sender) {
+        // What was merged could not be taken back from the driver. Others show the address.
+        if view.transport != 0 || place.note(sender) {
             return Ok(());
         }
         Err(Leave::Refresh)
-    }
-}
-
-/// Follows the changes of FDBs, so that what [`Refreshed`] remembers is not used past one.
-///
-/// Dropping it stops that.
-pub struct FdbFollower(());
-
-impl FdbFollower {
-    /// Starts to follow.
-    ///
-    /// Context: process. There must be one at a time, while sockets are attached.
-    pub fn new() -> Result<Self> {
-        // SAFETY: Process context; undone when this is dropped.
-        crate::to_result(unsafe { bindings::knet_vxlan_follow_fdb() })?;
-        Ok(Self(()))
-    }
-}
-
-impl Drop for FdbFollower {
-    fn drop(&mut self) {
-        // SAFETY: `new` succeeded.
-        unsafe { bindings::knet_vxlan_unfollow_fdb() };
-    }
-}
-
-/// Who sends: a device, a MAC address behind it, and the VTEP, at this second and generation of FDBs.
-struct Sender {
-    /// Depends on all bits of the three.
-    hash: u64,
-    second: u32,
-    generation: u32,
-}
-
-impl Sender {
-    #[inline]
-    fn new(view: &bindings::knet_vxlan) -> Self {
-        const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-        let inner = (view.source ^ view.dev as u64).wrapping_mul(MIX);
-
-        Self {
-            hash: inner
-                .rotate_left(32)
-                .wrapping_add(view.outer_source)
-                .wrapping_mul(MIX),
-            second: view.second,
-            generation: view.fdb_generation,
-        }
-    }
-
-    /// The second and the generation.
-    #[inline]
-    fn when(&self) -> u64 {
-        u64::from(self.second) << 32 | u64::from(self.generation)
-    }
-}
-
-/// Remembers, for each CPU, which learnt addresses the driver has seen in use within this second, and
-/// that the FDB then had them as the packets do.
-///
-/// It may forget, when two addresses share a place; the driver then sees one of them more often.
-pub struct Refreshed(PerCpu<Recent>);
-
-const PLACES: usize = 64;
-const PLACES_SHIFT: u32 = u64::BITS - PLACES.ilog2();
-
-/// A sender that was seen: its hash, and the second and the generation of FDBs that it was seen in.
-#[derive(Default)]
-struct Place {
-    hash: AtomicU64,
-    when: AtomicU64,
-}
-
-struct Recent([Place; PLACES]);
-
-impl Default for Recent {
-    fn default() -> Self {
-        Self(core::array::from_fn(|_| Place::default()))
-    }
-}
-
-impl Place {
-    /// Whether `sender` was seen in this second, and no FDB has changed since.
-    #[inline]
-    fn knows(&self, sender: &Sender) -> bool {
-        self.hash.load(Ordering::Relaxed) == sender.hash
-            && self.when.load(Ordering::Relaxed) == sender.when()
-    }
-
-    /// Notes that the FDB has `sender` as it is. Returns whether the driver has seen it this second.
-    fn note(&self, sender: &Sender) -> bool {
-        let is_recent = self.hash.load(Ordering::Relaxed) == sender.hash
-            && (self.when.load(Ordering::Relaxed) >> 32) as u32 == sender.second;
-
-        self.hash.store(sender.hash, Ordering::Relaxed);
-        self.when.store(sender.when(), Ordering::Relaxed);
-        is_recent
-    }
-}
-
-impl Refreshed {
-    /// Remembers nothing yet.
-    ///
-    /// Context: process.
-    pub fn new() -> Result<Self> {
-        Ok(Self(PerCpu::new()?))
-    }
-
-    /// Where `sender` is remembered on this CPU.
-    #[inline]
-    fn place<'a>(&'a self, cx: &RxContext<'a>, sender: &Sender) -> &'a Place {
-        let Recent(places) = self.0.get(cx);
-        let [first, ..] = places;
-
-        // The index has as many bits as there are places, so there is one.
-        places
-            .get((sender.hash >> PLACES_SHIFT) as usize)
-            .unwrap_or(first)
     }
 }

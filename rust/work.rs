@@ -2,8 +2,6 @@
 
 //! Work that is done later, in process context.
 //!
-//! Not supported: work that queues itself again and is to be cancelled all the same.
-//!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
 use kernel::{
@@ -16,10 +14,10 @@ use crate::bindings;
 
 /// What is to be done.
 pub trait Run: Send + Sync + 'static {
-    /// Does it. Never runs twice at a time.
+    /// Does it. Never runs twice at a time. In how many milliseconds it is to be done again, if it is.
     ///
     /// Context: process; may sleep.
-    fn run(&self);
+    fn run(&self) -> Option<u32>;
 }
 
 /// Something to be done, which can be queued.
@@ -85,5 +83,7 @@ unsafe extern "C" fn run<T: Run>(work: *mut bindings::knet_work) {
     // SAFETY: By the safety requirements of this function.
     let this = unsafe { &*container_of!(work, Work<T>, work) };
 
-    this.target.run();
+    if let Some(delay_ms) = this.target.run() {
+        this.queue(delay_ms);
+    }
 }

@@ -9,6 +9,8 @@
 //! 2. [`Table::lookup`] finds the [`Rule`] that names the flow.
 //! 3. [`Bucket::take`] tells whether that rule's rate still admits the packet.
 //!
+//! For a packet of a flow that was seen before, [`Cache::find`] says what the first two would.
+//!
 //! Nothing here knows a kernel type, allocates, blocks, panics or contains `unsafe`: memory comes
 //! from the caller as slices, and the same files build on the host for tests. All of it may be called
 //! in any context.
@@ -17,16 +19,21 @@
 //! VLAN tag, tunnels other than VXLAN, VXLAN inside VXLAN.
 
 pub mod bucket;
+pub mod cache;
+pub mod drr;
 mod flow;
 pub mod layers;
 mod packet;
 pub mod rule;
 pub mod table;
+mod template;
+pub mod train;
 mod unclassified;
 mod wire;
 
 pub use self::{
     bucket::Bucket,
+    cache::Cache,
     flow::{
         Addresses,
         Family,
@@ -45,5 +52,6 @@ pub use self::{
         Rule, //
     },
     table::Table,
+    template::Shape,
     unclassified::Unclassified, //
 };

@@ -2,7 +2,10 @@
 
 //! Knobs and counters: files in `/sys/kernel/prism`.
 
-use core::fmt::Write;
+use core::{
+    fmt::Write,
+    ops::RangeInclusive, //
+};
 
 use kernel::{
     prelude::*,
@@ -15,14 +18,32 @@ use knet::files::{
 };
 
 use crate::{
-    config::PRIORITY_HIGH,
+    classify::{
+        drr::WEIGHT_MAX,
+        rule::{
+            self,
+            parse_bool, //
+        },
+        Class, //
+    },
+    config::{
+        Number,
+        HIGH_SHARE,
+        LIMIT,
+        LIMIT_BYTES,
+        PRIORITY_HIGH,
+        QUANTUM,
+        RECENT_US,
+        WEIGHTS, //
+    },
     datapath::Shared,
     ruleset::BuildError,
-    stats::Counter,
-    switch::{
-        Mode,
-        Switch, //
+    settings::{
+        self,
+        Mode, //
     },
+    stats::Counter,
+    switch::Switch,
 };
 
 use super::{
@@ -42,7 +63,70 @@ pub(super) enum Knob {
     Mode,
     Devices,
     PriorityHigh,
+    Isolate,
+    Accelerate,
+    ReceiverSlice,
+    Receivers,
+    Number(&'static Range),
 }
+
+/// A knob that is a number.
+pub(super) struct Range {
+    name: &'static CStr,
+    number: fn() -> &'static Number,
+    least: u32,
+    most: u32,
+}
+
+impl Range {
+    const fn new(
+        name: &'static CStr,
+        number: fn() -> &'static Number,
+        least: u32,
+        most: u32,
+    ) -> Self {
+        Self {
+            name,
+            number,
+            least,
+            most,
+        }
+    }
+
+    fn set(&self, field: &Field<'_>, value: &[u8]) -> Result {
+        let number = number(trim(field.text(value)?))
+            .filter(|number| (self.least..=self.most).contains(number))
+            .ok_or_else(|| {
+                let (least, most) = (self.least, self.most);
+
+                field.refuse(
+                    value,
+                    format_args!("expected a number from {least} to {most}"),
+                    EINVAL,
+                )
+            })?;
+
+        (self.number)().set(number);
+        Ok(())
+    }
+}
+
+/// The most packets that a turn of NAPI serves: `NAPI_POLL_WEIGHT`.
+const NAPI_POLL_WEIGHT: u32 = 64;
+
+/// The time slices that a task can have (`__setparam_fair()`), in microseconds.
+const SLICES_US: RangeInclusive<u32> = 100..=100_000;
+
+static RANGES: [Range; 8] = [
+    Range::new(c"quantum", || &QUANTUM, 1, NAPI_POLL_WEIGHT),
+    Range::new(c"limit", || &LIMIT, 1, 1_000_000),
+    Range::new(c"limit_bytes", || &LIMIT_BYTES, 1 << 16, 1 << 30),
+    Range::new(c"recent_us", || &RECENT_US, 0, 10_000_000),
+    Range::new(c"high_share", || &HIGH_SHARE, 1, 100),
+    Range::new(c"weight_interactive", || &WEIGHTS[0], 1, WEIGHT_MAX),
+    Range::new(c"weight_normal", || &WEIGHTS[1], 1, WEIGHT_MAX),
+    Range::new(c"weight_bulk", || &WEIGHTS[2], 1, WEIGHT_MAX),
+];
 
 impl Knobs {
     /// The knobs of the packet path.
@@ -52,11 +136,39 @@ impl Knobs {
 
     fn set_mode(&self, field: &Field<'_>, value: &[u8]) -> Result {
         let mode = Mode::parse(trim(field.text(value)?))
-            .ok_or_else(|| field.refuse(value, "expected off or sync", EINVAL))?;
+            .ok_or_else(|| field.refuse(value, "expected off, batch, sync or express", EINVAL))?;
 
         self.switch
             .set_mode(mode)
             .map_err(|why| field.refuse(value, BuildError::Hooks(why), why))
+    }
+
+    fn set_isolate(&self, field: &Field<'_>, value: &[u8]) -> Result {
+        let isolate =
+            parse_bool(field.text(value)?).map_err(|why| field.refuse(value, why, EINVAL))?;
+
+        self.switch
+            .set_isolate(isolate)
+            .map_err(|why| field.refuse(value, BuildError::Hooks(why), why))
+    }
+
+    fn set_receiver_slice(&self, field: &Field<'_>, value: &[u8]) -> Result {
+        let slice_us = number(trim(field.text(value)?))
+            .filter(|us| *us == 0 || SLICES_US.contains(us))
+            .ok_or_else(|| {
+                let (least, most) = (SLICES_US.start(), SLICES_US.end());
+
+                field.refuse(
+                    value,
+                    format_args!("expected 0 or a number from {least} to {most}"),
+                    EINVAL,
+                )
+            })?;
+
+        self.shared
+            .receivers
+            .set_slice_us(slice_us)
+            .map_err(|why| field.refuse(value, "this kernel does not tell who is woken", why))
     }
 
     fn set_devices(&self, field: &Field<'_>, value: &[u8]) -> Result {
@@ -69,15 +181,10 @@ impl Knobs {
             PRIORITY_HIGH.set(None);
             return Ok(());
         }
-        // `parse` alone would take a sign.
-        let priority = text
-            .parse()
-            .ok()
-            .filter(|_| text.starts_with(|first: char| first.is_ascii_digit()))
-            .ok_or_else(|| {
-                let expected = "expected off or a number from 0 to 4294967295";
-                field.refuse(value, expected, EINVAL)
-            })?;
+        let priority = number(text).ok_or_else(|| {
+            let expected = "expected off or a number from 0 to 4294967295";
+            field.refuse(value, expected, EINVAL)
+        })?;
 
         PRIORITY_HIGH.set(Some(priority));
         Ok(())
@@ -87,18 +194,39 @@ impl Knobs {
 impl Files for Knobs {
     type File = Knob;
 
-    const FILES: &'static [Knob] = &[Knob::Mode, Knob::Devices, Knob::PriorityHigh];
+    const FILES: &'static [Knob] = &[
+        Knob::Mode,
+        Knob::Devices,
+        Knob::PriorityHigh,
+        Knob::Isolate,
+        Knob::Accelerate,
+        Knob::ReceiverSlice,
+        Knob::Receivers,
+        Knob::Number(&RANGES[0]),
+        Knob::Number(&RANGES[1]),
+        Knob::Number(&RANGES[2]),
+        Knob::Number(&RANGES[3]),
+        Knob::Number(&RANGES[4]),
+        Knob::Number(&RANGES[5]),
+        Knob::Number(&RANGES[6]),
+        Knob::Number(&RANGES[7]),
+    ];
 
     fn name(knob: Knob) -> &'static CStr {
         match knob {
             Knob::Mode => c"mode",
             Knob::Devices => c"devices",
             Knob::PriorityHigh => c"priority_high",
+            Knob::Isolate => c"isolate",
+            Knob::Accelerate => c"accelerate",
+            Knob::ReceiverSlice => c"receiver_slice_us",
+            Knob::Receivers => c"receivers",
+            Knob::Number(range) => range.name,
         }
     }
 
-    fn is_writable(_: Knob) -> bool {
-        true
+    fn is_writable(knob: Knob) -> bool {
+        !matches!(knob, Knob::Receivers)
     }
 
     fn show(&self, knob: Knob, page: &mut Page<'_>) -> Result {
@@ -109,6 +237,11 @@ impl Files for Knobs {
                 Some(priority) => writeln!(page, "{priority}"),
                 None => writeln!(page, "off"),
             },
+            Knob::Isolate => writeln!(page, "{}", u8::from(self.switch.isolates())),
+            Knob::Accelerate => writeln!(page, "{}", settings::current().accelerate()),
+            Knob::ReceiverSlice => writeln!(page, "{}", self.shared.receivers.slice_us()),
+            Knob::Receivers => writeln!(page, "{}", self.shared.receivers.count()),
+            Knob::Number(range) => writeln!(page, "{}", (range.number)().get()),
         }?;
         Ok(())
     }
@@ -123,8 +256,30 @@ impl Files for Knobs {
             Knob::Mode => self.set_mode(&field, value),
             Knob::Devices => self.set_devices(&field, value),
             Knob::PriorityHigh => Self::set_priority_high(&field, value),
+            Knob::Isolate => self.set_isolate(&field, value),
+            Knob::Accelerate => set_accelerate(&field, value),
+            Knob::ReceiverSlice => self.set_receiver_slice(&field, value),
+            Knob::Receivers => Err(EACCES),
+            Knob::Number(range) => range.set(&field, value),
         }
     }
+}
+
+fn set_accelerate(field: &Field<'_>, value: &[u8]) -> Result {
+    let class: Class = field
+        .text(value)?
+        .parse()
+        .map_err(|why: rule::Error| field.refuse(value, why, EINVAL))?;
+
+    settings::set_accelerate(class);
+    Ok(())
+}
+
+/// The number that `text` is. `parse` alone would take a sign.
+fn number(text: &str) -> Option<u32> {
+    text.parse()
+        .ok()
+        .filter(|_| text.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 /// `text` without one trailing newline and without the spaces around it.

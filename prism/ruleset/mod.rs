@@ -49,6 +49,7 @@ use crate::classify::{
     Flow,
     Rule, //
 };
+use crate::settings::while_changing;
 
 use self::set::{
     Layer,
@@ -202,7 +203,7 @@ impl Rules {
         let mut lists = this.lists.lock();
 
         this.withdrawals.fetch_add(1, Ordering::Release);
-        state.withdraw();
+        while_changing(|| state.withdraw());
         lists.enabled = lists.enabled.saturating_sub(1);
         // Where it fails, the layers hold what is withdrawn for longer.
         if !layers::is_due(lists.enabled, lists.pending()) || this.settle(&mut lists).is_err() {
@@ -219,7 +220,7 @@ impl State {
             let set = self.current.read(&cx)?;
             let fits = set.old.fits_with(layer.as_ref()?);
 
-            fits.then(|| set.recent.swap(layer.take()))
+            fits.then(|| while_changing(|| set.recent.swap(layer.take())))
         });
 
         let fits = replaced.is_some();
@@ -238,7 +239,9 @@ impl State {
             Some(RuleSet::new(&all)?)
         };
 
-        self.sets.defer(self.current.swap(set));
+        let replaced = while_changing(|| self.current.swap(set));
+
+        self.sets.defer(replaced);
         lists.old = all;
         lists.recent = KVVec::new();
         Ok(())
@@ -255,12 +258,13 @@ impl State {
 
 impl Run for State {
     /// Settles. Where that fails, the next change brings it here again.
-    fn run(&self) {
+    fn run(&self) -> Option<u32> {
         let mut lists = self.lists.lock();
 
         if lists.pending() != 0 {
             let _ = self.settle(&mut lists);
         }
+        None
     }
 }
 

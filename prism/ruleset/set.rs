@@ -2,7 +2,13 @@
 
 //! Enabled rules in tables, as the packet path reads them.
 
-use core::fmt;
+use core::{
+    fmt,
+    sync::atomic::{
+        AtomicU32,
+        Ordering, //
+    },
+};
 
 use kernel::{
     prelude::*,
@@ -25,6 +31,7 @@ use crate::classify::{
     },
     rule::{
         Class,
+        Gro,
         Rate,
         Rule, //
     },
@@ -49,6 +56,8 @@ pub(crate) struct Verdict {
     pub(crate) class: Class,
     /// Whether that is a lower class than the rule's, because its rate is exceeded.
     pub(crate) demoted: bool,
+    /// Whether it is merged if the class is `high`.
+    pub(crate) gro: Gro,
 }
 
 /// A rule that was enabled.
@@ -97,6 +106,7 @@ impl Named for Live {
 pub(crate) struct Action {
     class: Class,
     rate: Rate,
+    gro: Gro,
     state: Arc<RuleState>,
     term: u32,
     /// As in [`Live`].
@@ -108,6 +118,7 @@ impl Action {
         Self {
             class: live.rule.class,
             rate: live.rule.rate,
+            gro: live.rule.gro,
             state: live.state.clone(),
             term: live.term,
             place: live.place as u32,
@@ -127,6 +138,7 @@ impl Action {
             return Verdict {
                 class: self.class,
                 demoted: false,
+                gro: self.gro,
             };
         }
         // Classes are ordered from high to low: a rule below normal stays where it is.
@@ -134,6 +146,7 @@ impl Action {
         Verdict {
             class,
             demoted: class != self.class,
+            gro: self.gro,
         }
     }
 }
@@ -193,6 +206,8 @@ impl Layer {
 
 /// Enabled rules: nearly all in one layer, and in another for a while those that came since.
 pub(crate) struct RuleSet {
+    /// Unlike that of any other set.
+    id: u32,
     pub(super) old: Layer,
     pub(super) recent: RcuCell<Layer>,
 }
@@ -205,7 +220,9 @@ impl RuleSet {
     ///
     /// Context: process; may sleep.
     pub(super) fn new(rules: &[Arc<Live>]) -> Result<KBox<Self>, BuildError> {
+        static IDS: AtomicU32 = AtomicU32::new(1);
         let set = Self {
+            id: IDS.fetch_add(1, Ordering::Relaxed),
             old: Layer::new(rules)?,
             recent: RcuCell::new(),
         };
@@ -213,14 +230,25 @@ impl RuleSet {
         Ok(KBox::new(set, GFP_KERNEL)?)
     }
 
-    /// The rule that names `flow`, unless changes are pending that may matter to it.
+    /// Which set it is. Numbers come again after four thousand million sets.
     #[inline]
-    pub(crate) fn find<'a>(
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The index of the rule that names `flow`, for [`RuleSet::rule`]. It stays the same.
+    #[inline]
+    pub(crate) fn lookup(&self, flow: &Flow) -> Option<usize> {
+        self.old.table.lookup(flow)
+    }
+
+    /// The rule that [`RuleSet::lookup`] has found, unless changes are pending that may matter to it.
+    #[inline]
+    pub(crate) fn rule<'a>(
         &'a self,
         cx: &RxContext<'a>,
-        flow: &Flow,
+        found: Option<usize>,
     ) -> Result<Option<&'a Action>, Pending> {
-        let found = self.old.table.lookup(flow);
         // Second, so that what a flow without a rule does not need is not read before.
         if self.recent.read(cx).is_some() {
             return Err(Pending);

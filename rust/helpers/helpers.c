@@ -18,6 +18,7 @@
 #include <linux/rcupdate.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
+#include <linux/unroll.h>
 #include <net/dsa.h>
 #include <net/gro.h>
 #include <net/pkt_sched.h>
@@ -94,13 +95,22 @@ bool knet_ingress_frame(struct sk_buff *skb, struct knet_frame *frame)
 	if (static_branch_unlikely(&rps_needed))
 		return false;
 #endif
-	frame->dev = dev;
-	frame->offset = 0;
-	frame->len = skb->len;
-	frame->gso = skb_is_gso(skb) || skb_has_frag_list(skb);
-	frame->head = skb->data;
-	frame->head_len = skb_headlen(skb);
+	knet_waiting_frame(skb, 0, frame);
 	return true;
+}
+
+/*
+ * A packet that was described before, with its network header at @offset, was
+ * taken and has waited.
+ */
+void knet_waiting_frame(const struct sk_buff *skb, u32 offset, struct knet_frame *frame)
+{
+	frame->dev = skb->dev;
+	frame->offset = offset;
+	frame->len = skb->len - offset;
+	frame->gso = skb_is_gso(skb) || skb_has_frag_list(skb);
+	frame->head = skb->data + offset;
+	frame->head_len = skb_headlen(skb) > offset ? skb_headlen(skb) - offset : 0;
 }
 
 /*
@@ -139,9 +149,9 @@ int knet_skb_copy_bits(const struct sk_buff *skb, u32 offset, u8 *to, u32 len)
 	return skb_copy_bits(skb, offset, to, len);
 }
 
-void knet_skb_set_priority(struct sk_buff *skb, u32 priority)
+u32 knet_skb_priority(const struct sk_buff *skb)
 {
-	skb->priority = priority;
+	return skb->priority;
 }
 
 /*
@@ -181,6 +191,11 @@ unsigned int knet_nr_cpu_ids(void)
 u64 knet_ktime_ns(void)
 {
 	return ktime_get_mono_fast_ns();
+}
+
+u32 knet_usecs_to_jiffies(u32 us)
+{
+	return usecs_to_jiffies(us);
 }
 
 u64 knet_random_u64(void)
@@ -241,6 +256,12 @@ bool knet_dev_in_init_net(const struct net_device *dev)
 	return net_eq(dev_net(dev), &init_net);
 }
 
+/* Whether GRO merges datagrams that no socket asked for. */
+bool knet_dev_merges_udp(const struct net_device *dev)
+{
+	return dev->features & (NETIF_F_GRO_FRAGLIST | NETIF_F_GRO_UDP_FWD);
+}
+
 struct net_device *knet_notifier_dev(void *ptr)
 {
 	return netdev_notifier_info_to_dev(ptr);
@@ -262,7 +283,6 @@ void knet_for_each_netdev(void (*fn)(struct net_device *dev, void *data),
 	struct net_device *dev;
 	struct net *net;
 
-	ASSERT_RTNL();
 	down_read(&net_rwsem);
 	for_each_net(net)
 		for_each_netdev(net, dev)
@@ -283,12 +303,13 @@ bool knet_init_net_has_dev(const char *name)
 /* dev_xdp_prog_count() and dev_nit_active_rcu(), as one sees them. */
 static bool has_xdp(const struct net_device *dev)
 {
-	const struct bpf_xdp_entity *end = dev->xdp_state + __MAX_XDP_MODE;
-	const struct bpf_xdp_entity *mode;
+	const struct bpf_xdp_entity *xdp = dev->xdp_state;
 	unsigned long any = 0;
+	int mode;
 
-	for (mode = dev->xdp_state; mode < end; mode++)
-		any |= (unsigned long)mode->prog | (unsigned long)mode->link;
+	unrolled_full
+	for (mode = 0; mode < __MAX_XDP_MODE; mode++)
+		any |= (unsigned long)xdp[mode].prog | (unsigned long)xdp[mode].link;
 	return any;
 }
 
@@ -343,10 +364,12 @@ enum knet_delivery knet_veth_cross(struct sk_buff *skb, struct net_device *dev)
 #endif
 	if (has_tap(dev))
 		return KNET_LEAVE_TAP;
-	if (skb_is_gso(skb))
-		return KNET_LEAVE_GSO;
-	if (skb->len > peer->mtu + peer->hard_header_len + VLAN_HLEN)
+	if (skb_is_gso(skb)) {
+		if (netif_needs_gso(skb, netif_skb_features(skb)))
+			return KNET_LEAVE_GSO;
+	} else if (skb->len > peer->mtu + peer->hard_header_len + VLAN_HLEN) {
 		return KNET_LEAVE_MTU;
+	}
 	if (dev->real_num_tx_queues != 1 || netif_xmit_stopped(txq) ||
 	    skb_shared(skb) || skb->sk || skb_shinfo(skb)->tx_flags ||
 	    !pskb_may_pull(skb, ETH_HLEN) ||

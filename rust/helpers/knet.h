@@ -7,16 +7,21 @@
 #ifndef _KNET_H
 #define _KNET_H
 
+#include <linux/skbuff.h>
 #include <linux/types.h>
 
 struct net;
 struct net_device;
 struct nf_hook_ops;
-struct sk_buff;
 struct sock;
 
 /* Largest span of headers that is ever copied out of a packet, in bytes. */
 #define KNET_HEAD_MAX	144
+
+/* Where the library writes by itself: one instruction, where a call takes ten. */
+enum {
+	KNET_SKB_PRIORITY = offsetof(struct sk_buff, priority),
+};
 
 /* Headers up to TCP's, untunnelled: what the linear part has at least. */
 #define KNET_HEAD_MIN	60
@@ -45,35 +50,36 @@ enum knet_dev_kind {
 
 /*
  * What decides about a datagram of a VXLAN socket, for the duration of an RCU
- * section. Words of headers are in host order.
+ * section.
  */
 struct knet_vxlan {
 	struct net_device *dev;	/* whose VNI it is */
 	u64 source;		/* inner source address, six bytes in memory order */
 	u64 outer_source;	/* address of the sending VTEP, folded for IPv6 */
 	u32 features;		/* VXLAN_F_* of the socket and of the device */
-	u32 flags;		/* first word of the VXLAN header */
-	u32 vni_word;		/* its second word */
-	u32 reserved_flags;	/* bits of the first word that must be zero */
-	u32 reserved_vni;	/* likewise, of the second word */
+	u32 reserved;		/* not zero if bits of the header that are to be are not */
 	u32 fdb_generation;	/* changes with every FDB */
-	u32 second;		/* seconds since some moment */
+	u32 second;		/* since some moment, of one to two seconds each */
 	u16 inner_protocol;	/* ethertype, behind a VLAN tag if there is one */
 	u16 inner_word;		/* what follows the inner Ethernet header */
+	u16 transport;		/* of a merged packet: of TCP in the inner one */
 	u8 outer_dsfield;	/* TOS or Traffic Class of the outer header */
 	bool up;
 	bool own_source;	/* the inner source address is the device's */
 	bool cross_net;		/* socket and device in different namespaces */
+	const struct net_device *from;	/* where the datagram was received */
 };
 
 /* knet.c: GRO stage and the packet itself */
 bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame);
 bool knet_ingress_frame(struct sk_buff *skb, struct knet_frame *frame);
+void knet_waiting_frame(const struct sk_buff *skb, u32 offset,
+			struct knet_frame *frame);
 void knet_pull_headers(struct sk_buff *skb);
 void knet_skip_ingress(struct sk_buff *skb);
 u16 knet_skb_protocol(const struct sk_buff *skb);
 int knet_skb_copy_bits(const struct sk_buff *skb, u32 offset, u8 *to, u32 len);
-void knet_skb_set_priority(struct sk_buff *skb, u32 priority);
+u32 knet_skb_priority(const struct sk_buff *skb);
 bool knet_may_be_in_flight(const struct sk_buff *skb);
 
 /* per-CPU memory */
@@ -83,6 +89,7 @@ void *knet_per_cpu_ptr(void __percpu *ptr, unsigned int cpu);
 unsigned int knet_next_cpu(int cpu);
 unsigned int knet_nr_cpu_ids(void);
 u64 knet_ktime_ns(void);
+u32 knet_usecs_to_jiffies(u32 us);
 u64 knet_random_u64(void);
 void knet_local_bh_disable(void);
 void knet_local_bh_enable(void);
@@ -95,6 +102,7 @@ enum knet_dev_kind knet_dev_kind(const struct net_device *dev);
 const char *knet_dev_name(const struct net_device *dev);
 struct net *knet_dev_net(const struct net_device *dev);
 bool knet_dev_in_init_net(const struct net_device *dev);
+bool knet_dev_merges_udp(const struct net_device *dev);
 struct net_device *knet_notifier_dev(void *ptr);
 void knet_rtnl_lock(void);
 void knet_rtnl_unlock(void);

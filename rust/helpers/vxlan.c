@@ -8,6 +8,7 @@
  */
 #include <linux/etherdevice.h>
 #include <linux/if_vlan.h>
+#include <linux/log2.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
@@ -27,7 +28,6 @@ unsigned int knet_vxlan_socks(struct net_device *dev, struct sock *socks[2])
 	struct vxlan_sock *vs;
 	unsigned int n = 0;
 
-	ASSERT_RTNL();
 	if (!netif_is_vxlan(dev))
 		return 0;
 	vs = rtnl_dereference(vxlan->vn4_sock);
@@ -134,6 +134,24 @@ static u64 outer_source(const struct sk_buff *skb, bool v6)
 }
 
 /*
+ * Where the transport header begins behind the network header at @header, of
+ * which @len bytes are there; zero where that is not behind plain IP. Of a merged
+ * packet the kernel wants to know, and GRO on the VXLAN device would tell.
+ */
+static u16 inner_transport(const void *header, unsigned int len, __be16 protocol)
+{
+	const struct ipv6hdr *ip6h = header;
+	const struct iphdr *iph = header;
+
+	if (protocol == htons(ETH_P_IP) && len >= sizeof(*iph))
+		return iph->ihl >= 5 ? iph->ihl * 4 : 0;
+	if (protocol == htons(ETH_P_IPV6) && len >= sizeof(*ip6h) &&
+	    (ip6h->nexthdr == IPPROTO_TCP || ip6h->nexthdr == IPPROTO_UDP))
+		return sizeof(*ip6h);
+	return 0;
+}
+
+/*
  * Looks at the headers of a datagram and looks its VNI up among the devices of
  * the socket. Sockets whose devices do not each stand for one VNI are not looked
  * into. Changes nothing but where the headers lie: through the largest inner
@@ -145,6 +163,7 @@ enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
 	const u32 most = VXLAN_HLEN + VLAN_ETH_HLEN + sizeof(struct ipv6hdr);
 	const u32 least = VXLAN_HLEN + VLAN_ETH_HLEN;
 	bool v6 = sk->sk_family == AF_INET6;
+	const unsigned long now = jiffies;
 	const struct vxlan_dev *vxlan;
 	const struct vlan_ethhdr *eth;
 	const struct vxlanhdr *vxh;
@@ -164,14 +183,22 @@ enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
 
 	vx->dev = vxlan->dev;
 	vx->features = vs->flags | vxlan->cfg.flags;
-	vx->flags = be32_to_cpu(vxh->vx_flags);
-	vx->vni_word = be32_to_cpu(vxh->vx_vni);
-	vx->reserved_flags = be32_to_cpu(vxlan->cfg.reserved_bits.vx_flags);
-	vx->reserved_vni = be32_to_cpu(vxlan->cfg.reserved_bits.vx_vni);
+	vx->reserved = (__force u32)((vxh->vx_flags & vxlan->cfg.reserved_bits.vx_flags) |
+				     (vxh->vx_vni & vxlan->cfg.reserved_bits.vx_vni));
 	vx->up = vxlan->dev->flags & IFF_UP;
+	vx->from = skb->dev;
 	vx->cross_net = !net_eq(vxlan->net, dev_net(vxlan->dev));
 
 	eth = (const struct vlan_ethhdr *)(vxh + 1);
+	vx->transport = 0;
+	if (skb_is_gso(skb)) {
+		vx->transport = inner_transport((const u8 *)eth + ETH_HLEN,
+						min_t(u32, skb->len, most) -
+						VXLAN_HLEN - ETH_HLEN,
+						eth->h_vlan_proto);
+		if (!vx->transport)
+			return KNET_VXLAN_FEATURES;
+	}
 	memcpy(&vx->source, eth->h_source, ETH_ALEN);
 	vx->own_source = ether_addr_equal_unaligned(eth->h_source,
 						    vxlan->dev->dev_addr);
@@ -185,7 +212,7 @@ enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
 				 ip_hdr(skb)->tos;
 	vx->outer_source = outer_source(skb, v6);
 	vx->fdb_generation = current_fdb_generation();
-	vx->second = jiffies / HZ;
+	vx->second = now >> order_base_2(HZ);
 	return KNET_VXLAN_FOUND;
 }
 
@@ -196,11 +223,11 @@ enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
 bool knet_vxlan_fdb_current(const struct knet_vxlan *vx, const struct sock *sk,
 			    const struct sk_buff *skb)
 {
+	const struct vxlan_dev *vxlan = netdev_priv(vx->dev);
 	struct switchdev_notifier_vxlan_fdb_info info;
 	u32 ifindex = 0;
 
-	if (vxlan_fdb_find_uc(vx->dev, (const u8 *)&vx->source,
-			      cpu_to_be32(vx->vni_word >> 8), &info))
+	if (vxlan_fdb_find_uc(vx->dev, (const u8 *)&vx->source, vxlan->cfg.vni, &info))
 		return false;
 	if (sk->sk_family == AF_INET)
 		return info.remote_ip.sa.sa_family == AF_INET &&
@@ -260,14 +287,18 @@ bool knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb)
 	}
 
 	dev_dstats_rx_add(vx->dev, skb->len);
-	skb_unset_transport_header(skb);
+	if (vx->transport)
+		skb_set_transport_header(skb, vx->transport);
+	else
+		skb_unset_transport_header(skb);
 	return true;
 }
 
 /*
  * Lets the kernel's handler have the packet with the packet ending up on this
  * CPU's backlog and not in the device's gro_cells, from where it can be taken
- * back: gro_cells leave a packet that has a clone to the backlog.
+ * back: gro_cells leave a packet that has a clone to the backlog. A merged packet
+ * loses its clone before that, and stays there.
  */
 bool knet_vxlan_original(knet_encap_rcv_t rcv, struct sock *sk,
 			 struct sk_buff *skb)

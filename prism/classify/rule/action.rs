@@ -37,6 +37,21 @@ impl Class {
     /// The number of classes.
     pub const COUNT: usize = Self::ALL.len();
 
+    /// The number of classes whose packets may have to wait: all but the first.
+    pub const WAITING: usize = Self::COUNT - 1;
+
+    /// The class's place in an array of [`WAITING`](Self::WAITING). `None` for [`High`](Self::High).
+    #[inline]
+    pub const fn waiting_index(self) -> Option<usize> {
+        self.index().checked_sub(1)
+    }
+
+    /// The class with this [`waiting_index`](Self::waiting_index).
+    #[inline]
+    pub fn of_waiting_index(index: usize) -> Option<Self> {
+        Self::ALL.get(index.checked_add(1)?).copied()
+    }
+
     /// The class's place in an array of [`COUNT`](Self::COUNT).
     #[inline]
     pub const fn index(self) -> usize {
@@ -68,6 +83,52 @@ impl FromStr for Class {
 }
 
 impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The `gro` of a rule: whether packets of class high are merged, or run to completion one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Gro {
+    /// By what comes: merged while segments come full-sized and back to back.
+    #[default]
+    Auto,
+    /// One by one, before GRO.
+    Bypass,
+    /// Merged where GRO can.
+    Keep,
+}
+
+impl Gro {
+    /// All values.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Bypass, Self::Keep];
+
+    /// The value's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Bypass => "bypass",
+            Self::Keep => "keep",
+        }
+    }
+}
+
+impl FromStr for Gro {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let text = trim(text);
+
+        Self::ALL
+            .into_iter()
+            .find(|gro| gro.as_str() == text)
+            .ok_or(Error::Expected("auto, bypass or keep"))
+    }
+}
+
+impl fmt::Display for Gro {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

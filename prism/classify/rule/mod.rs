@@ -16,6 +16,7 @@ mod text;
 pub use self::{
     action::{
         Class,
+        Gro,
         Rate, //
     },
     error::Error,
@@ -55,6 +56,8 @@ pub struct Rule {
     pub class: Class,
     /// The rate above which packets are demoted, over all flows of the rule together.
     pub rate: Rate,
+    /// Whether packets of class `high` are merged.
+    pub gro: Gro,
     /// Whether the rule takes part in classification.
     pub enabled: bool,
 }

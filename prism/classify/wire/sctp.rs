@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Length of the common header.
-const HEADER_LEN: usize = 12;
+pub(crate) const HEADER_LEN: usize = 12;
 
 /// Reads the source and the destination port of a packet.
 ///

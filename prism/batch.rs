@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Mode `batch`: the packets of class `high` that a NIC's poll brings go through the stages together,
+//! all of them through one before any goes through the next, and before anything else has a turn.
+//!
+//! They wait on their CPU until the NIC's poll is over. Then it is the turn of a NAPI instance of the
+//! module's own, which is put in front of all others. It has them received; what VXLAN then would queue
+//! it keeps, receives it when it is through with the first stage, and likewise at the containers. So
+//! packets wait for those of their batch alone, and a stage's code and data are used for all of them at
+//! once.
+
+use kernel::prelude::*;
+use knet::{
+    context::RxContext,
+    local::Local,
+    netdev::NetDevice,
+    queue::{
+        PacketQueue,
+        Waiting, //
+    },
+    stage::{
+        Serve,
+        Served,
+        Stages,
+        Turn, //
+    },
+    Frame,
+    Met,
+    Verdict, //
+};
+
+use crate::{
+    config::LIMIT,
+    datapath::{
+        current,
+        Shared, //
+    },
+    stats::{
+        Counter,
+        Stats, //
+    },
+};
+
+/// What of a batch waits behind the first stage. Nothing does but while the batch is served.
+#[derive(Default)]
+struct Train {
+    /// What VXLAN devices are to receive.
+    decapsulated: PacketQueue,
+    /// What containers are to receive.
+    delivered: PacketQueue,
+}
+
+/// The packets of class `high` that wait for the end of a NIC's poll. The word of each says how it
+/// was met.
+#[derive(Default)]
+pub(crate) struct Arrived(PacketQueue);
+
+/// The batches of all CPUs.
+pub(crate) struct Batch {
+    stages: Stages<Arrived>,
+    train: Local<Train>,
+}
+
+impl Batch {
+    /// Nothing waits.
+    ///
+    /// Context: process.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            stages: Stages::new(Arrived::default)?,
+            train: Local::new(|| Ok(Train::default()))?,
+        })
+    }
+
+    /// Waits until nothing waits any more, where nothing comes.
+    ///
+    /// Context: process; sleeps.
+    pub(crate) fn drain(&self) {
+        self.stages.drain();
+    }
+
+    /// Whether packets wait on this CPU.
+    #[inline]
+    pub(crate) fn holds(&self, cx: &RxContext<'_>) -> bool {
+        self.stages.holds(cx)
+    }
+
+    /// Whether what this CPU receives is of a batch.
+    #[inline]
+    pub(crate) fn is_serving(&self, cx: &RxContext<'_>) -> bool {
+        self.stages.here(cx).is_serving()
+    }
+
+    /// Has a frame wait for the others of its batch.
+    ///
+    /// Not inlined: who does not need it would pay for its registers.
+    #[inline(never)]
+    pub(crate) fn add<'a>(
+        &self,
+        cx: &RxContext<'_>,
+        stats: &Stats,
+        frame: Frame<'a>,
+    ) -> Verdict<'a> {
+        let stage = self.stages.here(cx);
+        let added = stage.with(cx, |arrived| {
+            // A softirq is over after fewer, but nothing may grow without a bound.
+            if arrived.0.len() >= LIMIT.get() {
+                return Err(frame);
+            }
+            let met = frame.met();
+            let (verdict, packet) = frame.defer();
+
+            arrived.0.push(packet, met.word());
+            Ok(verdict)
+        });
+
+        match added {
+            Ok(verdict) => {
+                stage.schedule(cx);
+                stats.count(cx, Counter::Batched);
+                verdict
+            }
+            Err(frame) => {
+                stats.count(cx, Counter::DroppedHigh);
+                frame.discard()
+            }
+        }
+    }
+
+    /// Adds a packet that a VXLAN device is to receive.
+    #[inline]
+    pub(crate) fn add_decapsulated(&self, cx: &RxContext<'_>, packet: Waiting) {
+        self.train
+            .with(cx, |train| train.decapsulated.push(packet, 0));
+    }
+
+    /// Adds a packet that a container is to receive.
+    #[inline]
+    pub(crate) fn add_delivered(&self, cx: &RxContext<'_>, packet: Waiting) {
+        self.train.with(cx, |train| train.delivered.push(packet, 0));
+    }
+
+    fn next_decapsulated(&self, cx: &RxContext<'_>) -> Option<Waiting> {
+        let next = self.train.with(cx, |train| train.decapsulated.pop())?;
+
+        next.map(|(packet, _)| packet)
+    }
+
+    fn next_delivered(&self, cx: &RxContext<'_>) -> Option<Waiting> {
+        let next = self.train.with(cx, |train| train.delivered.pop())?;
+
+        next.map(|(packet, _)| packet)
+    }
+
+    /// Drops what was received on a device that goes away.
+    ///
+    /// Context: process, under RTNL; sleeps.
+    pub(crate) fn purge(&self, stats: &Stats, device: NetDevice<'_>) {
+        stats.count_many(Counter::DroppedHigh, self.stages.purge(device));
+    }
+}
+
+impl Serve for Arrived {
+    type Seen = ();
+
+    const NAME: &'static CStr = c"prism_batch";
+    const IS_FIRST: bool = true;
+
+    fn packets(&self) -> u32 {
+        self.0.len()
+    }
+
+    fn purge(&mut self, device: NetDevice<'_>) -> u32 {
+        self.0.purge(device, |_| ())
+    }
+
+    fn serve(turn: &Turn<'_, Self>) -> Served {
+        match current(turn.context()) {
+            Some(path) => path.serve_batch(turn),
+            // Nothing is left to decide about.
+            None => serve(turn, |packet, _| turn.receive(packet)),
+        }
+    }
+}
+
+impl Shared {
+    /// Takes a batch through all stages, one after the other.
+    fn serve_batch(&self, turn: &Turn<'_, Arrived>) -> Served {
+        let cx = turn.context();
+        let served = serve(turn, |packet, met| {
+            turn.run(packet, met, |_, frame| {
+                self.watch(cx, || frame.run_to_completion(&self.inflight))
+            });
+        });
+
+        while let Some(packet) = self.batch.next_decapsulated(cx) {
+            packet.receive_decapsulated(cx, &self.inflight);
+        }
+        while let Some(packet) = self.batch.next_delivered(cx) {
+            self.watch(cx, || packet.receive_delivered(cx, &self.inflight));
+        }
+        served
+    }
+}
+
+/// Gives the packets that wait to `give`, with how each was met.
+fn serve(turn: &Turn<'_, Arrived>, mut give: impl FnMut(Waiting, Met)) -> Served {
+    let most = turn.budget();
+
+    for packets in 0..most {
+        let next = turn.stage().with(turn.context(), |arrived| arrived.0.pop());
+        let Some((packet, met)) = next else {
+            return Served::All { packets };
+        };
+        give(packet, Met::from_word(met));
+    }
+    Served::Some { packets: most }
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a frame is: its flow, the rule for it, and the class that it is served in.
+
+use kernel::prelude::*;
+use knet::{
+    context::RxContext,
+    time::{
+        ticks,
+        ticks_of, //
+    },
+    Frame,
+    HEAD_MAX, //
+};
+
+use crate::{
+    classify::{
+        self,
+        cache::{
+            Known,
+            Place, //
+        },
+        rule::Gro,
+        Class,
+        Family,
+        Flow,
+        Protocol,
+        Unclassified,
+        WINDOW, //
+    },
+    datapath::{
+        Flows,
+        Shared, //
+    },
+    isolation::Return,
+    ruleset::{
+        Action,
+        Pending,
+        RuleSet, //
+    },
+    settings::Settings,
+    stats::Counter, //
+};
+
+/// The family that the link layer says a frame is of.
+#[inline]
+fn family(frame: &Frame<'_>) -> Family {
+    if frame.is_ipv6() {
+        Family::V6
+    } else {
+        Family::V4
+    }
+}
+
+/// The rules have changed while a frame was classified.
+pub(crate) struct Changed;
+
+/// What classification says of a frame.
+pub(crate) struct Found {
+    pub(crate) class: Class,
+    /// Whether it is merged if the class is `high`.
+    pub(crate) gro: Gro,
+    /// Where its flow is known.
+    pub(crate) place: Option<Place>,
+    /// How it is given back if it has to wait; `None` where the place tells.
+    how: Option<Return>,
+}
+
+impl Found {
+    /// Of a frame that no rule can name.
+    pub(crate) fn unknown(how: Return) -> Self {
+        Self {
+            class: Class::Normal,
+            gro: Gro::Bypass,
+            place: None,
+            how: Some(how),
+        }
+    }
+}
+
+impl Found {
+    #[inline]
+    pub(crate) fn how(&self, frame: &Frame<'_>) -> Return {
+        self.how.unwrap_or_else(|| how_at(self.place, frame))
+    }
+}
+
+/// How a packet is given back to the kernel: GRO has use for TCP, and for datagrams that a socket or
+/// the device wants merged, which are not found inside a tunnel but in the latter case.
+#[inline]
+fn how_of(is_tunnelled: bool, protocol: Protocol, frame: &Frame<'_>) -> Return {
+    let may_merge = match protocol {
+        Protocol::TCP => true,
+        Protocol::UDP => !is_tunnelled || frame.device().merges_udp(),
+        _ => false,
+    };
+
+    if may_merge {
+        Return::Merge
+    } else {
+        Return::Alone
+    }
+}
+
+/// The same for a packet whose flow is known at `place`.
+#[inline]
+fn how_at(place: Option<Place>, frame: &Frame<'_>) -> Return {
+    let shape = place.map(|place| place.shape());
+
+    match shape.and_then(|shape| Some((shape, shape.protocol(frame.head())?))) {
+        Some((shape, protocol)) => how_of(shape.is_tunnelled(), protocol, frame),
+        None => Return::Merge,
+    }
+}
+
+/// Whether GRO may merge a packet with others of its flow, which is known at `place`.
+#[inline]
+fn is_segment(place: Place, frame: &Frame<'_>) -> bool {
+    place.shape().protocol(frame.head()) == Some(Protocol::TCP)
+}
+
+/// The same for a packet that was not classified. Fragments go with the datagrams of their flow.
+fn how_unclassified(reason: Unclassified) -> Return {
+    match reason {
+        Unclassified::Fragment => Return::Alone,
+        _ => Return::Merge,
+    }
+}
+
+impl Shared {
+    /// Whether a packet of class `high` is left to the NIC's GRO, to be merged, as its rule says. It goes
+    /// on without waiting behind that.
+    ///
+    /// A flow that was kept leaves GRO's way when nothing is left there that it could overtake.
+    #[inline]
+    pub(crate) fn keeps(&self, cx: &RxContext<'_>, frame: &Frame<'_>, found: &Found) -> bool {
+        let Some(place) = found.place.filter(|&place| is_segment(place, frame)) else {
+            return false;
+        };
+
+        found.gro != Gro::Bypass
+            && frame.gro_queue().is_some()
+            && !self.batch.holds(cx)
+            && self.keeps_segment(cx, frame, place, found.gro)
+    }
+
+    #[inline(never)]
+    fn keeps_segment(&self, cx: &RxContext<'_>, frame: &Frame<'_>, place: Place, gro: Gro) -> bool {
+        // Once a second, one shows the VXLAN driver that the address is in use.
+        let term = ticks_of(1_000_000);
+        let keep = |flows: &mut Flows| {
+            let train = &mut flows.extra(place)?.train;
+            let holds = || frame.gro_queue().is_some_and(|queue| !queue.is_empty());
+
+            Some(train.keeps(frame.len(), ticks(), term, gro == Gro::Keep, holds))
+        };
+
+        self.flows.with(cx, keep).flatten().unwrap_or(false)
+    }
+
+    /// What is known of the flow of a frame.
+    #[inline]
+    pub(crate) fn known(&self, cx: &RxContext<'_>, frame: &Frame<'_>, stamp: u64) -> Known {
+        let (head, len) = (frame.head(), frame.len() as usize);
+        let find = |flows: &mut Flows| flows.find(family(frame), head, len, &self.ports, stamp);
+
+        self.flows.with(cx, find).unwrap_or(Known::Unfit)
+    }
+
+    /// What stands for the rules and the ports in force where a flow is noted.
+    #[inline]
+    pub(crate) fn stamp(&self, rules: &RuleSet) -> u64 {
+        u64::from(rules.id()) << 32 | u64::from(self.ports.generation())
+    }
+
+    /// Classifies a frame and counts what came of it. Its headers are read in place where that can be.
+    ///
+    /// # Errors
+    ///
+    /// The rules have changed, and what they say may not be followed yet.
+    #[inline]
+    pub(crate) fn classify(
+        &self,
+        cx: &RxContext<'_>,
+        rules: &RuleSet,
+        frame: &Frame<'_>,
+        settings: Settings,
+    ) -> Result<Found, Changed> {
+        if frame.is_merged() {
+            self.stats.count(cx, Counter::UnclassifiedMerged);
+            return Ok(Found::unknown(Return::Merge));
+        }
+
+        // Read before anything that is noted with it.
+        let stamp = self.stamp(rules);
+        let place = match self.known(cx, frame, stamp) {
+            Known::Flow(place, rule) => match rules.rule(cx, rule) {
+                Ok(action) => {
+                    let (class, gro) = self.serve_rule(cx, action, frame, settings)?;
+
+                    return Ok(Found {
+                        class,
+                        gro,
+                        place: Some(place),
+                        how: None,
+                    });
+                }
+                Err(Pending) => None,
+            },
+            Known::Place(place) => Some(place),
+            Known::Unfit => None,
+        };
+        self.classify_parsed(cx, rules, frame, place, stamp, settings)
+    }
+
+    /// The same for a packet whose flow is not known. It is then noted at `place`.
+    #[inline(never)]
+    fn classify_parsed(
+        &self,
+        cx: &RxContext<'_>,
+        rules: &RuleSet,
+        frame: &Frame<'_>,
+        place: Option<Place>,
+        stamp: u64,
+        settings: Settings,
+    ) -> Result<Found, Changed> {
+        let (head, len) = (frame.head(), frame.len() as usize);
+        let mut parsed = classify::parse(family(frame), head, len, &self.ports);
+        if parsed == Err(Unclassified::Truncated) && head.len() < WINDOW.min(len) {
+            parsed = self.parse_copy(frame, len);
+        }
+        // Not moved out, which would copy it.
+        let flow = match &parsed {
+            Ok(flow) => flow,
+            Err(reason) => {
+                self.stats.count(cx, *reason);
+                return Ok(Found::unknown(how_unclassified(*reason)));
+            }
+        };
+
+        let found = rules.lookup(flow);
+        let note = |flows: &mut Flows| flows.note(place?, head, stamp, found);
+        let noted = self.flows.with(cx, note).flatten();
+        let (class, gro) = match rules.rule(cx, found) {
+            Ok(action) => self.serve_rule(cx, action, frame, settings)?,
+            Err(Pending) => self.serve_pending(cx, flow, frame, settings)?,
+        };
+        let transport = flow.transport();
+
+        Ok(Found {
+            class,
+            gro,
+            place: noted,
+            how: Some(how_of(flow.vni().is_some(), transport.protocol, frame)),
+        })
+    }
+
+    /// Counts what came of the search for the rule of a frame. The class that it is to be served in.
+    ///
+    /// Always inlined, as one of its two callers is hot and the other hardly ever called.
+    #[inline(always)]
+    fn serve_rule(
+        &self,
+        cx: &RxContext<'_>,
+        action: Option<&Action>,
+        frame: &Frame<'_>,
+        settings: Settings,
+    ) -> Result<(Class, Gro), Changed> {
+        // Behind the lookup, which may have found what was not there when the gate was passed.
+        if settings.is_outdated() {
+            return Err(Changed);
+        }
+        let Some(action) = action else {
+            self.stats.count(cx, Counter::Unmatched);
+            return Ok((Class::Normal, Gro::Bypass));
+        };
+
+        let verdict = action.apply(cx, frame.len());
+        self.stats.count(cx, Counter::Classified);
+        if verdict.demoted {
+            self.stats.count(cx, Counter::Demoted);
+        }
+        if verdict.class == Class::High && settings.isolates() && !self.isolation.admits_high(cx) {
+            self.stats.count(cx, Counter::Capped);
+            return Ok((Class::Normal, Gro::Bypass));
+        }
+        Ok((verdict.class, verdict.gro))
+    }
+
+    /// The same while changes of the rules are pending.
+    #[cold]
+    fn serve_pending(
+        &self,
+        cx: &RxContext<'_>,
+        flow: &Flow,
+        frame: &Frame<'_>,
+        settings: Settings,
+    ) -> Result<(Class, Gro), Changed> {
+        self.serve_rule(cx, self.rules.find(cx, flow), frame, settings)
+    }
+
+    /// Reads the headers from a copy, where they lie in more than one piece.
+    #[cold]
+    fn parse_copy(&self, frame: &Frame<'_>, len: usize) -> Result<Flow, Unclassified> {
+        let mut buffer = [0; HEAD_MAX];
+        let head = frame.copy_head(&mut buffer);
+
+        classify::parse(family(frame), head, len, &self.ports)
+    }
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Keeps flows in order while settings or rules change.
+//!
+//! A change may send the next packet of a flow past a queue in which the one before still waits. So a
+//! CPU that meets a frame after a change holds it back, and all that come behind, until nothing is left
+//! in its queues that came before: the classes' queues, a batch, and those of the kernel. Then it adopts
+//! the new settings, and what was held goes on by them, in order.
+//!
+//! The kernel's queues are empty when the CPU has received nothing between two turns of this stage,
+//! which come behind those of all other NAPI instances. Where other devices keep the CPU receiving, so
+//! many turns are enough that each instance has had its weight as often as its queue may be long.
+
+use core::sync::atomic::{
+    AtomicU32,
+    AtomicU64,
+    Ordering, //
+};
+
+use kernel::prelude::*;
+use knet::{
+    context::RxContext,
+    netdev::NetDevice,
+    queue::{
+        PacketQueue,
+        Waiting, //
+    },
+    stage::{
+        Serve,
+        Served,
+        Stages,
+        Turn, //
+    },
+    Frame,
+    Met,
+    Verdict, //
+};
+
+use crate::{
+    datapath::{
+        current,
+        Shared, //
+    },
+    settings::{
+        self,
+        Mode,
+        Settings, //
+    },
+    stats::{
+        Counter,
+        Stats, //
+    },
+};
+
+/// After so many turns, the two queues behind a NIC have been served in full: each holds a thousand
+/// packets unless the kernel was told otherwise (`net.core.netdev_max_backlog`), and 64 leave in a poll.
+const TURNS_MAX: u32 = 40;
+
+/// How many frames are held at most: far more than come in that time.
+const HELD_MAX: u32 = 16_384;
+
+/// The frames that are held, with how each was met.
+#[derive(Default)]
+pub(crate) struct Held(PacketQueue);
+
+/// What is told of a CPU without a lock.
+pub(crate) struct Seen {
+    /// The settings that the CPU acts by.
+    adopted: AtomicU64,
+    /// How many turns there were since the first was held.
+    turns: AtomicU32,
+    /// How many packets the CPU had received when the last turn began.
+    received: AtomicU32,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            adopted: AtomicU64::new(Settings::NONE.word()),
+            turns: AtomicU32::new(0),
+            received: AtomicU32::new(0),
+        }
+    }
+}
+
+impl Seen {
+    /// Whether the CPU has received nothing since the turn before, or there were enough turns.
+    fn is_quiet(&self) -> bool {
+        let received = knet::stage::received_here();
+        let before = self.received.load(Ordering::Relaxed);
+        let turns = self.turns.load(Ordering::Relaxed);
+
+        self.received.store(received, Ordering::Relaxed);
+        self.turns.store(turns.saturating_add(1), Ordering::Relaxed);
+        turns >= TURNS_MAX || turns > 0 && received == before
+    }
+
+    fn adopt(&self, settings: Settings) {
+        self.adopted.store(settings.word(), Ordering::Relaxed);
+        self.turns.store(0, Ordering::Relaxed);
+    }
+}
+
+/// The gates of all CPUs.
+pub(crate) struct Gate(Stages<Held>);
+
+impl Gate {
+    /// No CPU has adopted anything.
+    ///
+    /// Context: process.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self(Stages::new(Held::default)?))
+    }
+
+    /// The settings that this CPU acts by.
+    #[inline]
+    pub(crate) fn settings(&self, cx: &RxContext<'_>) -> Settings {
+        let seen = self.0.here(cx).seen();
+
+        Settings::from_word(seen.adopted.load(Ordering::Relaxed))
+    }
+
+    /// Has this CPU act by the settings in force at once, where these send everything the kernel's way: that
+    /// overtakes nothing but what the module itself has queued, which must be nothing.
+    #[cold]
+    pub(crate) fn opens(&self, cx: &RxContext<'_>) -> bool {
+        let settings = settings::current();
+        let passes_all = settings.is_mode(Mode::Off) && !settings.isolates();
+
+        if !passes_all || settings.is_changing() || self.holds(cx) {
+            return false;
+        }
+        self.0.here(cx).seen().adopt(settings);
+        true
+    }
+
+    /// Whether packets are held on this CPU, or about to be let through.
+    #[inline]
+    pub(crate) fn holds(&self, cx: &RxContext<'_>) -> bool {
+        self.0.holds(cx)
+    }
+
+    /// Whether what this CPU receives has been let through.
+    #[inline]
+    pub(crate) fn is_serving(&self, cx: &RxContext<'_>) -> bool {
+        self.0.here(cx).is_serving()
+    }
+
+    /// Holds a frame back.
+    #[cold]
+    pub(crate) fn hold<'a>(
+        &self,
+        cx: &RxContext<'_>,
+        stats: &Stats,
+        frame: Frame<'a>,
+    ) -> Verdict<'a> {
+        let stage = self.0.here(cx);
+        let held = stage.with(cx, |held| {
+            if held.0.len() >= HELD_MAX {
+                return Err(frame);
+            }
+            let met = frame.met();
+            let (verdict, packet) = frame.defer();
+
+            // One that was let through and met another change has its place in front.
+            if stage.is_serving() {
+                held.0.push_front(packet, met.word());
+            } else {
+                held.0.push(packet, met.word());
+            }
+            Ok(verdict)
+        });
+
+        match held {
+            Ok(verdict) => {
+                stage.schedule(cx);
+                stats.count(cx, Counter::Held);
+                verdict
+            }
+            Err(frame) => {
+                stats.count(cx, Counter::DroppedHeld);
+                frame.discard()
+            }
+        }
+    }
+
+    /// Waits until nothing is held any more.
+    ///
+    /// Context: process; sleeps.
+    pub(crate) fn drain(&self) {
+        self.0.drain();
+    }
+
+    /// Whether nothing is held on any CPU.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.0.waiting() == 0
+    }
+
+    /// Drops what was received on a device that goes away.
+    ///
+    /// Context: process, under RTNL; sleeps.
+    pub(crate) fn purge(&self, stats: &Stats, device: NetDevice<'_>) {
+        stats.count_many(Counter::DroppedHeld, self.0.purge(device));
+    }
+}
+
+impl Serve for Held {
+    type Seen = Seen;
+
+    const NAME: &'static CStr = c"prism_gate";
+    const IS_FIRST: bool = false;
+
+    fn packets(&self) -> u32 {
+        self.0.len()
+    }
+
+    fn purge(&mut self, device: NetDevice<'_>) -> u32 {
+        self.0.purge(device, |_| ())
+    }
+
+    fn serve(turn: &Turn<'_, Self>) -> Served {
+        match current(turn.context()) {
+            Some(path) => path.serve_held(turn),
+            // Nothing is left to decide about.
+            None => {
+                while let Some((packet, _)) = next(turn) {
+                    turn.receive(packet);
+                }
+                Served::All { packets: 0 }
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Lets the frames through that are held, once those before are.
+    fn serve_held(&self, turn: &Turn<'_, Held>) -> Served {
+        let cx = turn.context();
+        let seen = turn.stage().seen();
+        let settings = settings::current();
+        let is_quiet = seen.is_quiet();
+
+        if settings.is_changing() || self.has_queued(cx) || !is_quiet {
+            return Served::Some { packets: 0 };
+        }
+        seen.adopt(settings);
+        while let Some((packet, met)) = next(turn) {
+            turn.run(packet, Met::from_word(met), |cx, frame| {
+                self.receive_adopted(cx, frame, settings)
+            });
+            if settings.is_outdated() {
+                return Served::Some { packets: 0 };
+            }
+        }
+        Served::All { packets: 0 }
+    }
+}
+
+fn next(turn: &Turn<'_, Held>) -> Option<(Waiting, u32)> {
+    turn.stage().with(turn.context(), |held| held.0.pop())
+}

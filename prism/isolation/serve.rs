@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A CPU's turn to serve what waits.
+
+use core::sync::atomic::Ordering;
+
+use kernel::prelude::*;
+use knet::{
+    netdev::NetDevice,
+    queue::Waiting,
+    stage::{
+        Serve,
+        Served,
+        Turn, //
+    }, //
+};
+
+use crate::{
+    classify::Class,
+    config::QUANTUM,
+    datapath::{
+        current,
+        Shared, //
+    },
+    stats::Counter, //
+};
+
+use super::{
+    queues::{
+        Note,
+        Queues, //
+    },
+    Return, //
+    Seen,
+};
+
+impl Serve for Queues {
+    type Seen = Seen;
+
+    const NAME: &'static CStr = c"prism_isolate";
+    const IS_FIRST: bool = false;
+
+    fn packets(&self) -> u32 {
+        self.packets()
+    }
+
+    fn purge(&mut self, device: NetDevice<'_>) -> u32 {
+        self.drop_from(device)
+    }
+
+    fn serve(turn: &Turn<'_, Self>) -> Served {
+        match current(turn.context()) {
+            Some(path) => path.serve(turn),
+            // Nothing is left to decide about.
+            None => serve(turn, u32::MAX, |packet, note, _| {
+                receive(turn, packet, note)
+            }),
+        }
+    }
+}
+
+impl Shared {
+    /// Serves as many packets as may be served before the NIC's ring is looked at.
+    fn serve(&self, turn: &Turn<'_, Queues>) -> Served {
+        let cx = turn.context();
+        // The same for the whole turn.
+        let settings = self.gate.settings(cx);
+        // What is held behind the gate waits for all of this.
+        let most = if !settings.isolates() || self.gate.holds(cx) {
+            u32::MAX
+        } else if turn.stage().seen().is_contested() {
+            QUANTUM.get().min(turn.budget())
+        } else {
+            turn.budget()
+        };
+
+        let served = serve(turn, most, |packet, note, class| {
+            self.stats.count(cx, Counter::Served);
+            self.give_back(
+                turn,
+                packet,
+                note,
+                class.filter(|&class| settings.accelerates(class)),
+            )
+        });
+        if matches!(served, Served::Some { .. }) {
+            turn.poll_driver();
+        }
+        served
+    }
+}
+
+impl Shared {
+    /// Gives a packet back to the kernel, by the mode's way if it is of an `accelerated` class. Whether it
+    /// was merged with one before.
+    #[inline]
+    fn give_back(
+        &self,
+        turn: &Turn<'_, Queues>,
+        packet: Waiting,
+        note: Note,
+        accelerated: Option<Class>,
+    ) -> bool {
+        let may_run = note.how == Return::Alone && note.met.is_untagged();
+
+        if let Some(class) = accelerated.filter(|_| may_run) {
+            self.stats.count(turn.context(), Counter::Accelerated);
+            turn.run(packet, note.met, |cx, frame| self.run(cx, frame, class));
+            return false;
+        }
+        receive_as(turn, accelerated.is_some());
+        receive(turn, packet, note)
+    }
+}
+
+/// Says whether what follows is accelerated, and sees to it that what GRO holds is received before, if
+/// only one of the two is.
+#[inline]
+fn receive_as(turn: &Turn<'_, Queues>, is_accelerated: bool) {
+    let accelerates = &turn.stage().seen().accelerates;
+
+    if accelerates.load(Ordering::Relaxed) != is_accelerated {
+        turn.flush();
+        accelerates.store(is_accelerated, Ordering::Relaxed);
+    }
+}
+
+/// How many packets may be merged with others in a turn for each that is not. It takes a fraction of
+/// the time that a packet takes through the stages.
+const MERGED_FOR_EACH: u32 = 16;
+
+/// Serves up to `most` packets by `give`, which says whether a packet was merged with one before. Those
+/// do not count, or nothing would be merged in a short turn.
+#[inline]
+fn serve(
+    turn: &Turn<'_, Queues>,
+    most: u32,
+    mut give: impl FnMut(Waiting, Note, Option<Class>) -> bool,
+) -> Served {
+    let seen = turn.stage().seen();
+    let (mut packets, mut merged) = (0u32, 0);
+    let all_most = most.max(turn.budget());
+    let merged_most = most.saturating_mul(MERGED_FOR_EACH);
+
+    while packets < all_most && packets.saturating_sub(merged) < most && merged < merged_most {
+        let next = turn.stage().with(turn.context(), |queues| {
+            let next = queues.next();
+
+            if queues.are_mixed() {
+                seen.contested();
+            }
+            next
+        });
+        let Some((packet, note, class)) = next else {
+            seen.nothing_waits();
+            return Served::All { packets };
+        };
+        packets = packets.saturating_add(1);
+        if give(packet, note, Class::of_waiting_index(class)) {
+            merged = merged.saturating_add(1);
+        }
+    }
+    seen.served(packets);
+    Served::Some { packets }
+}
+
+/// Gives a packet back to the kernel. Whether it was merged with one before.
+#[inline]
+fn receive(turn: &Turn<'_, Queues>, packet: Waiting, note: Note) -> bool {
+    match note.how {
+        Return::Merge => turn.merge(packet),
+        Return::Alone => {
+            turn.receive(packet);
+            false
+        }
+    }
+}

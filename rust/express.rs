@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The short way of a packet, from the NIC into a container in one step.
+//!
+//! The kernel shows the way: where it takes a packet from a NIC over a VXLAN device and a bridge to a
+//! veth, a [`Way`] is learnt. For a second, a packet with the same headers can go it without the
+//! layers in between, unless somebody there would see it. Whatever may change a way ends it.
+//!
+//! Not supported: ways with routing, VLANs, more than one bridge, or another pair than veth.
+
+use crate::{
+    bindings,
+    context::RxContext,
+    inflight::InFlight,
+    veth::EgressPacket, //
+};
+
+/// A way that the kernel has shown, or none.
+#[derive(Clone, Copy, Default)]
+pub struct Way(bindings::knet_express);
+
+// SAFETY: The pointers are used only in the receive path and while the way is current, by any thread.
+unsafe impl Send for Way {}
+
+/// Why a packet cannot go the short way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// The kernel has to show the way first, or again.
+    Learn,
+    /// Netfilter or IPsec policies would see the packet.
+    Hook,
+    /// A packet socket would see it.
+    Tap,
+    /// A tc or XDP program or a qdisc would see it.
+    Tc,
+    /// The packet is not one that those layers would only pass on.
+    Packet,
+}
+
+/// What was in force when a packet began to show the way.
+#[derive(Clone, Copy, Default)]
+pub struct Start(bindings::knet_express_start);
+
+// SAFETY: The pointer is compared only, unless the packet is still in the receive path.
+unsafe impl Send for Start {}
+
+impl Start {
+    #[inline]
+    pub(crate) fn from_c(start: bindings::knet_express_start) -> Self {
+        Self(start)
+    }
+}
+
+impl Way {
+    #[inline]
+    pub(crate) fn as_ptr(&self) -> *const bindings::knet_express {
+        &self.0
+    }
+}
+
+impl Leave {
+    pub(crate) fn from_c(result: bindings::knet_express_result) -> Self {
+        match result {
+            bindings::knet_express_result_KNET_EXPRESS_LEARN => Self::Learn,
+            bindings::knet_express_result_KNET_EXPRESS_HOOK => Self::Hook,
+            bindings::knet_express_result_KNET_EXPRESS_TAP => Self::Tap,
+            bindings::knet_express_result_KNET_EXPRESS_TC => Self::Tc,
+            _ => Self::Packet,
+        }
+    }
+}
+
+impl EgressPacket<'_> {
+    /// The way of this packet, which is in flight since `start`, up to here.
+    pub fn way(&self, cx: &RxContext<'_>, inflight: &InFlight, start: &Start) -> Option<Way> {
+        let mut way = Way::default();
+        let tunnel = inflight.tunnel(cx, start.0.nic)?;
+
+        // SAFETY: The packet is that of an egress hook; all devices are on its way, so that they
+        // stay as long as it is in the receive path.
+        let is_known = unsafe {
+            bindings::knet_express_learn(
+                &start.0,
+                self.skb(),
+                self.device(),
+                tunnel.device,
+                tunnel.is_cross_net,
+                &mut way.0,
+            )
+        };
+        is_known.then_some(way)
+    }
+}
+
+/// Follows what may change a way. Dropping it stops that.
+pub struct Follower(());
+
+impl Follower {
+    /// Starts to follow; what was learnt before is forgotten.
+    ///
+    /// Context: process; sleeps, takes the RTNL. There must be one at a time, while packets go the
+    /// short way.
+    pub fn new() -> kernel::prelude::Result<Self> {
+        // SAFETY: Process context; undone when this is dropped.
+        crate::to_result(unsafe { bindings::knet_express_follow() })?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        // SAFETY: `new` succeeded.
+        unsafe { bindings::knet_express_unfollow() };
+    }
+}

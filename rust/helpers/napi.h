@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A stage of our own: packets that wait, and a NAPI instance that serves them.
+ */
+#ifndef _KNET_NAPI_H
+#define _KNET_NAPI_H
+
+#include <linux/types.h>
+
+struct knet_napi;
+struct list_head;
+struct net_device;
+struct sk_buff;
+
+/* Packets in a row, each with a word of its owner's. All zero is empty. */
+struct knet_queue {
+	struct sk_buff *head;
+	struct sk_buff *tail;	/* where there is a head */
+	u32 packets;
+};
+
+void knet_queue_push(struct knet_queue *queue, struct sk_buff *skb, u32 word);
+void knet_queue_push_front(struct knet_queue *queue, struct sk_buff *skb, u32 word);
+struct sk_buff *knet_queue_pop(struct knet_queue *queue, u32 *word);
+void knet_queue_purge(struct knet_queue *queue, const struct net_device *dev,
+		      void (*gone)(void *data, u32 word), void *data);
+
+/* Serves what @data has, at most a @budget; how much that was, less than the budget. */
+typedef int (*knet_poll_t)(void *data, struct knet_napi *napi, int budget);
+
+struct knet_napi *knet_napi_create(const char *name, knet_poll_t poll, void *data,
+				   unsigned int cpu);
+void knet_napi_stop(struct knet_napi *napi);
+void knet_napi_free(struct knet_napi *napi);
+void knet_napi_pause(struct knet_napi *napi);
+void knet_napi_resume(struct knet_napi *napi);
+void knet_napi_schedule(struct knet_napi *napi);
+void knet_napi_schedule_first(struct knet_napi *napi);
+void knet_napi_complete(struct knet_napi *napi, int done);
+void knet_napi_flush(struct knet_napi *napi);
+bool knet_napi_gro_receive(struct knet_napi *napi, struct sk_buff *skb);
+
+bool knet_gro_is_empty(const struct sk_buff *skb, struct list_head *gro_list);
+void knet_napi_note_driver(struct knet_napi *napi, const struct sk_buff *skb,
+			   struct list_head *gro_list);
+void knet_napi_poll_driver(struct knet_napi *napi);
+
+u32 knet_received_here(void);
+void knet_receive_decapsulated(struct sk_buff *skb);
+void knet_receive_delivered(struct sk_buff *skb);
+void knet_drop_backlog(struct sk_buff *skb);
+u32 knet_round(void);
+
+#endif /* _KNET_NAPI_H */
