@@ -11,6 +11,7 @@
 # make bench-wall      the paper's experiments in wall-clock time, in two guests
 #                      (EXPERIMENT=, ROUNDS=)
 # make bench-compare   what changed since OLD=FILE (NEW=build/bench/results.json)
+# make bench-bounds    which bounds what was measured keeps (NEW=)
 # make profile         instructions of each stage of a packet's way (MODES=A,B)
 # make shell           a prompt in a guest with PRISM and the demo's topology
 # make clean           remove what was built here; the cache stays
@@ -50,6 +51,9 @@ bench-wall:
 bench-compare:
 	@selftests/bench/bench.sh compare $(OLD) $(NEW)
 
+bench-bounds:
+	@selftests/bench/bench.sh bounds $(NEW)
+
 profile:
 	@selftests/profile/profile.sh
 
@@ -60,6 +64,6 @@ clean:
 	@scripts/clean.sh
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,16p'
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,17p'
 
-.PHONY: all modules debug install modules_install check test demo bench bench-wall bench-compare profile shell clean help
+.PHONY: all modules debug install modules_install check test demo bench bench-wall bench-compare bench-bounds profile shell clean help

@@ -92,7 +92,7 @@ stage() {
 }
 
 # Tests in which CPUs meet; the others look at one packet after the other.
-needs_cpus="bad_input bridge churn contexts delivery kunit learning off reload rules taps tc"
+needs_cpus="accelerate bad_input batch bridge churn contexts delivery express isolation isolation_limits kunit learning off order overload receivers reload rules taps tc"
 
 # kernel_of GUEST
 kernel_of() {
@@ -121,7 +121,7 @@ guest_tests() {
 			args+=(--smp 1)
 			;;
 		esac
-		args+=(--net "virtio,e1000e,rtl8139" --append "kunit.enable=1 kunit.autorun=1"
+		args+=(--net "virtio,e1000e,rtl8139" --append "kunit.enable=1 kunit.autorun=0"
 			--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} TEST_LIMIT=${TEST_LIMIT:-600} exec bash /prism/selftests/run.sh $tests")
 	fi
 

@@ -18,3 +18,4 @@ RULES=$CONFIG/rules
 . "$SELFTESTS/lib/topology.sh"
 . "$SELFTESTS/lib/traffic.sh"
 . "$SELFTESTS/lib/trace.sh"
+. "$SELFTESTS/lib/simnic.sh"

@@ -9,6 +9,8 @@
 #   MODULE=FILE    instead of the prism.ko of these sources
 # bench.sh compare OLD [NEW]: what changed from one results.json to another
 # (build/bench/results.json); fails where a figure got worse.
+# bench.sh bounds [NEW]: which of the bounds in the file of that name hold in
+# build/bench/results.json; fails where one that was measured does not.
 # bench.sh check: measures scenario `quick` and compares with quick.json, which
 # bench.sh update makes anew; its commit says why.
 # bench.sh slowed: fails unless that comparison catches a module that spends 1,000
@@ -23,20 +25,24 @@ cd "$PRISM_SRC"
 
 # stage DIR: what the guest gets.
 stage() {
+	local prism=${MODULE-} simnic
+
+	[ -n "$prism" ] || prism=$(scripts/build.sh stock) || return
+	simnic=$(scripts/build.sh stock simnic) || return
 	rm -rf "$1"
 	mkdir -p "$1"
-	cp "${MODULE:-$(scripts/build.sh stock)}" "$1/prism.ko"
-	cp "$(scripts/build.sh stock simnic)" "$1/simnic.ko"
-	# Names of directories of this machine.
-	scripts/in-toolroot.sh objcopy --strip-unneeded "$1/prism.ko"
-	scripts/in-toolroot.sh objcopy --strip-unneeded "$1/simnic.ko"
+	cp "$prism" "$1/prism.ko"
+	cp "$simnic" "$1/simnic.ko"
+	# Names of directories of this machine, and a number made of them.
+	scripts/in-toolroot.sh objcopy --strip-unneeded -R .note.gnu.build-id "$1/prism.ko"
+	scripts/in-toolroot.sh objcopy --strip-unneeded -R .note.gnu.build-id "$1/simnic.ko"
 	cp -r "$here/guest" selftests/lib{,.sh} "$1/"
 	selftests/build.sh "$1/bin"
 }
 
 # slowed_module: builds it from a copy of the sources, prints where it is.
 slowed_module() {
-	local copy=$PRISM_SRC/build/slowed path=prism/datapath.rs
+	local copy=$PRISM_SRC/build/slowed path=prism/express.rs
 
 	rm -rf "$copy"
 	mkdir -p "$copy"
@@ -74,10 +80,19 @@ compare)
 	build
 	exec "$bench" compare "$2" "${3:-build/bench/results.json}"
 	;;
+bounds)
+	build
+	exec "$bench" bounds "$here/bounds" "${2:-build/bench/results.json}"
+	;;
 run) ;;
 docs)
+	mkdir -p build
 	OUT=build/bench-docs "$0" >build/bench-docs.txt
 	docs build/bench-docs.txt Documentation/benchmarks
+	{
+		printf '%s\n' "# SPDX-License-Identifier: GPL-2.0" "$ make bench-bounds"
+		"$0" bounds build/bench-docs/results.json || :
+	} >Documentation/benchmarks/bounds.txt
 	cp build/bench-docs/load-sweep-{p50,p99,goodput,distribution}.svg Documentation/benchmarks/
 	exit
 	;;
@@ -99,7 +114,7 @@ slowed)
 		die "not its median when idle"
 	exit
 	;;
-*) die "usage: bench.sh [run | compare OLD [NEW] | check | update | slowed | docs]" ;;
+*) die "usage: bench.sh [run | compare OLD [NEW] | bounds [NEW] | check | update | slowed | docs]" ;;
 esac
 
 unset KDIR

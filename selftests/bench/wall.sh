@@ -5,10 +5,13 @@
 # in turn. Prints a table and writes build/bench-wall/results.json. From the
 # environment:
 #   EXPERIMENT=A,B  only these of: idle high-load rate overlay host sweep memcached
-#                   nginx
+#                   nginx, and of those that are not the paper's: receiver values-1k
+#                   values-1m
 #   ROUNDS=N        the median of so many is shown (5)
 #   DURATION=S      of a measurement, in seconds (4)
-#   MODES=A,B       vanilla, and modes of PRISM (vanilla,sync)
+#   MODES=A,B       vanilla, and modes of PRISM (vanilla,sync); and with mode sync:
+#                   slice (receiver_slice_us), nice and realtime, how memcached is
+#                   scheduled; bypass and keep, what GRO does
 #   OUT=DIR         instead of build/bench-wall
 # wall.sh docs: makes what Documentation/benchmarks-wall.rst shows.
 
@@ -17,8 +20,9 @@
 . "$PRISM_SRC/selftests/bench/tool.sh"
 
 what='bench-wall'
-all=idle,high-load,rate,overlay,host,sweep,memcached,nginx
-experiments=${EXPERIMENT:-$all} rounds=${ROUNDS:-5} seconds=${DURATION:-4}
+papers=idle,high-load,rate,overlay,host,sweep,memcached,nginx
+all=$papers,receiver,values-1k,values-1m
+experiments=${EXPERIMENT:-$papers} rounds=${ROUNDS:-5} seconds=${DURATION:-4}
 modes=${MODES:-vanilla,sync} out=${OUT:-build/bench-wall}
 
 [[ $rounds =~ ^[1-9][0-9]?$ ]] || die "ROUNDS=$rounds: expected a number from 1 to 99"

@@ -10,6 +10,11 @@ pub mod classify;
 
 use classify::{
     bucket::Local,
+    cache::{
+        self,
+        Known,
+        Place, //
+    },
     layers::{
         self,
         Found,
@@ -28,6 +33,7 @@ use classify::{
         Slot, //
     },
     Bucket,
+    Cache,
     Family,
     Flow,
     Table,
@@ -54,6 +60,29 @@ pub fn packet_parse(
     ports: &Ports,
 ) -> Result<Flow, Unclassified> {
     parse(family, head, len, ports)
+}
+
+#[no_mangle]
+pub fn cache_find(
+    cache: &Cache<Memory<'_, cache::Slot<u64>>>,
+    family: Family,
+    head: &[u8],
+    len: usize,
+    ports: &Ports,
+    stamp: u64,
+) -> Known {
+    cache.find(family, head, len, ports, stamp)
+}
+
+#[no_mangle]
+pub fn cache_note(
+    cache: &mut Cache<Memory<'_, cache::Slot<u64>>>,
+    place: Place,
+    head: &[u8],
+    stamp: u64,
+    rule: Option<usize>,
+) -> Option<Place> {
+    cache.note(place, head, stamp, rule)
 }
 
 #[no_mangle]

@@ -7,9 +7,28 @@ declare -A before delta
 
 loaded() { [ -d /sys/module/prism ]; }
 
-# mode off|sync
+# mode off|sync|express
 mode() {
 	echo "$1" >"$PRISM"/mode || fail "mode $1 is accepted"
+}
+
+# isolate 0|1
+isolate() {
+	echo "$1" >"$PRISM"/isolate || fail "isolate $1 is accepted"
+}
+
+# knob NAME VALUE: until the test ends.
+declare -A knob_before
+knob() {
+	[ -n "${knob_before[$1]-}" ] || read -r "knob_before[$1]" <"$PRISM/$1"
+	echo "$2" >"$PRISM/$1" || fail "$1 $2 is accepted"
+}
+restore_knobs() {
+	local name
+
+	for name in "${!knob_before[@]}"; do
+		echo "${knob_before[$name]}" >"$PRISM/$name"
+	done
 }
 
 # rule NAME FIELD=VALUE...: makes a rule and enables it.
@@ -76,6 +95,20 @@ left_to_kernel() {
 		esac
 	done
 	REPLY=$sum
+}
+
+# reconciles: whether all that ever waited was served or is counted as lost.
+reconciles() {
+	local name value waited=0
+
+	for name in deferred_{interactive,normal,bulk} served dropped_{interactive,normal,bulk} purged; do
+		read -r value <"$PRISM/stats/$name"
+		case $name in
+		deferred_*) waited=$((waited + value)) ;;
+		*) waited=$((waited - value)) ;;
+		esac
+	done
+	[ $waited = 0 ]
 }
 
 # hooks: how many hooks and references of the module the kernel shows.

@@ -354,6 +354,9 @@ clean() {
 
 	if loaded; then
 		mode off
+		echo 0 >"$PRISM"/isolate
+		echo high >"$PRISM"/accelerate
+		echo 0 >"$PRISM"/receiver_slice_us
 		remove_rules
 		[ ! -e "$PRISM"/devices ] || echo auto >"$PRISM"/devices
 	fi

@@ -50,20 +50,23 @@ arrived() {
 # same DESCRIPTION FUNCTION ARG...: what FUNCTION sends arrives byte for byte
 # the same, from the same sender, with the same TOS and TTL, in mode off and in
 # mode sync. The counters of the second are in delta.
-same() {
-	local what=$1 off
-	shift
+same() { same_in sync "$@"; }
+
+# same_in MODE DESCRIPTION FUNCTION ARG...: the same with that mode.
+same_in() {
+	local mode=$1 what=$2 off
+	shift 2
 
 	mode off
 	"$@"
 	arrived "$what, mode off"
 	off="${got[digest]-} ${got[meta]-}"
-	mode sync
+	mode "$mode"
 	counters
 	"$@"
 	counted
-	arrived "$what, mode sync"
-	equal "$what: the same with mode sync as with mode off" \
+	arrived "$what, mode $mode"
+	equal "$what: the same with mode $mode as with mode off" \
 		"${got[digest]-none} ${got[meta]-none}" "$off"
 }
 
@@ -126,17 +129,21 @@ sees_ping() {
 	check "$what" ip netns exec remote ping -q -c 3 -i 0.02 -W 2 "$@"
 }
 
+# high_flows VNI: datagrams to port 5001 of c1 are of class high, over both families.
+high_flows() {
+	high high4 "vni=$1" protocol=udp "destination=$c1_ip" destination_port=5001
+	high high6 "vni=$1" protocol=udp "destination=$c1_ip6" destination_port=5001
+	# Both ends learn addresses; until then even the kernel does not keep the order.
+	udp4 --count 3
+	udp6 --count 3
+}
+
 # exercise: the same for every topology. Flows to port 5001 are of class high,
 # others have no rule. The VNI is that of the rules.
 exercise() {
 	local vni=${1:-100} n
 
-	high high4 "vni=$vni" protocol=udp "destination=$c1_ip" destination_port=5001
-	high high6 "vni=$vni" protocol=udp "destination=$c1_ip6" destination_port=5001
-
-	# Both ends learn addresses; until then even the kernel does not keep the order.
-	udp4 --count 3
-	udp6 --count 3
+	high_flows "$vni"
 	scale 123 61
 	n=$REPLY
 	same "UDP over IPv4" udp4 --count "$n" --sizes 0-40,400,1000,1380

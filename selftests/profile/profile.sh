@@ -24,10 +24,13 @@ build() {
 
 # stage: what the guest gets.
 stage() {
+	local prism simnic
+
+	prism=$(scripts/build.sh stock) && simnic=$(scripts/build.sh stock simnic) || return
 	rm -rf "$share"
 	mkdir -p "$share/bin"
-	cp "$(scripts/build.sh stock)" "$share/prism.ko"
-	cp "$(scripts/build.sh stock simnic)" "$share/simnic.ko"
+	cp "$prism" "$share/prism.ko"
+	cp "$simnic" "$share/simnic.ko"
 	cp -r "$here/guest" selftests/lib{,.sh} "$share/"
 	cp selftests/bench/guest/topology.sh "$share/guest/"
 	cp "$tool/mark" "$share/bin/"

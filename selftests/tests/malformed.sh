@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Frames that are unusual or wrong, each counted for its reason, and what the
-# container, the devices and the protocols make of them: the same in both modes.
+# container, the devices and the protocols make of them: the same in all modes.
 
 . "${0%/*}/../lib.sh"
 . "${0%/*}/../lib/malformed.sh"

@@ -13,7 +13,7 @@ rmmod prism
 background udp udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --rate 300
 background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5002 --endless --rate 100
 
-scale 200 20
+scale 200 12
 rounds=$REPLY
 wire reload "$SELFTESTS"/../prism.ko --stay 5 --count "$rounds" --rule vni=100,protocol=udp --rule protocol=tcp
 equal "$rounds times loaded and unloaded" "${got[done]-}" "$rounds" "$report"

@@ -19,10 +19,14 @@ traffic() {
 	pause 0.1
 }
 
-is_over() { [ "$(<$nic/running)" = 0 ]; }
+# is_over [NIC]
+is_over() { [ "$(<"$nics/${1-sim0}/running")" = 0 ]; }
 
-# figures FLOW: what was sent, received and lost in the ring.
-figures() { sed -n "s/^flow $1 sent \([0-9]*\) received \([0-9]*\) ring \([0-9]*\) .*/\1 \2 \3/p" $results; }
+# figures FLOW [NIC]: what was sent, received and lost in the ring.
+figures() {
+	sed -n "s/^flow $1 sent \([0-9]*\) received \([0-9]*\) ring \([0-9]*\) .*/\1 \2 \3/p" \
+		"/sys/kernel/debug/simnic/${2-sim0}/results"
+}
 
 results=/sys/kernel/debug/simnic/sim0/results
 modprobe -aq udp_tunnel ip6_udp_tunnel
@@ -84,6 +88,32 @@ traffic 100
 counted
 read -r sent received _ <<<"$(figures four)"
 equal "with PRISM all is received, and run to completion" "$received ${delta[completed]}" "$sent $sent"
+
+# A second NIC has flows, sockets and results of its own, at the same time.
+mkdir $nics/sim1
+in_ns '' <<-END
+	link set sim1 up
+	address add 192.168.13.1/24 dev sim1
+	neighbor add 192.168.13.2 lladdr 02:00:00:00:fe:02 dev sim1
+END
+echo "192.168.13.1 5001" >$nics/sim1/sinks
+echo "other rate=2000 source=192.168.13.2 destination=192.168.13.1" >$nics/sim1/flows
+echo 300 >$nics/sim1/duration_ms
+echo none >$nic/flows
+echo "four rate=1000 $plain" >$nic/flows
+echo 1 >$nics/sim1/running
+equal "a second NIC runs" "$(<$nics/sim1/running)" 1
+traffic 300
+wait_for 20 is_over sim1
+pause 0.1
+read -r sent received _ <<<"$(figures four)"
+read -r sent1 received1 _ <<<"$(figures other sim1)"
+at_least "each of two NICs has its traffic" "${sent:-0}" 250
+at_least "and so has the other" "${sent1:-0}" 500
+equal "both receive all of their own" "${received-} ${received1-}" "${sent-none} ${sent1-none}"
+equal "no NIC tells of another's flows" "$(cat /sys/kernel/debug/simnic/sim?/results | grep -c '^flow ')" 2
+rmdir $nics/sim1
+check "the first NIC stays" test -d /sys/class/net/sim0
 
 # What is wrong is refused, and the old state kept.
 refused() {

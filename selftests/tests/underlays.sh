@@ -16,10 +16,7 @@ try() {
 	case $kind in
 	tap*) echo tap0 >"$PRISM"/devices ;;
 	esac
-	high high4 vni=100 protocol=udp "destination=$c1_ip" destination_port=5001
-	high high6 vni=100 protocol=udp "destination=$c1_ip6" destination_port=5001
-	udp4 --count 3
-	udp6 --count 3
+	high_flows 100
 	scale 83 41
 	n=$REPLY
 	same "$kind, UDP over IPv4" udp4 --count "$n" --sizes 0-40,1000,1380

@@ -5,8 +5,7 @@
 # plan is what the host's program makes of scenarios, in lines:
 #   scenario NAME DURATION_MS WARMUP_MS RULES BASE
 #                      BASE is what loads are per cent of, in packets/s: a number,
-#                      `single` for the most that the plain kernel takes of plain
-#                      bulk traffic, `own` for the most it takes of this scenario,
+#                      `own PEER` for the most that peer takes of this scenario,
 #                      `none` for none
 #   flow NAME CLASS RATE TO LIMIT WORD...
 #                      RATE is a number, or `load`: what is left of the load by
@@ -14,7 +13,9 @@
 #   peers NAME...
 #   loads PERCENT...   or `highest`: for each peer the most that it takes
 #   run
-# On stdout, for the host's program:
+# On stdout, for the host's program; all but `done`, `cannot` and `error` at the end, as
+# the host may be slow to read, which the guest would notice:
+#   done SCENARIO PERCENT PEER         a cell that will be told of
 #   saturation PACKETS_PER_SECOND      what loads are per cent of from here on
 #   cell SCENARIO PERCENT PEER, then what simnic tells of the flows, then
 #   drop PLACE PACKETS, and `end`
@@ -40,6 +41,13 @@ drops() {
 	read -r "dropped[gro_cells]" </sys/class/net/vx100/statistics/rx_dropped
 	read -r _ rest _ </proc/net/softnet_stat
 	dropped[backlog]=$((16#$rest))
+	dropped[prism]=0
+	for name in "$PRISM"/stats/dropped_{interactive,normal,bulk}; do
+		if [ -e "$name" ]; then
+			read -r rest <"$name"
+			dropped[prism]=$((dropped[prism] + rest))
+		fi
+	done
 	dropped[socket]=0
 	# The second line of UDP has its counters, of datagrams without a socket and
 	# of those with an error.
@@ -136,13 +144,6 @@ highest() {
 	rate=${low}000
 }
 
-# Of plain bulk traffic, once in each run.
-find_single() {
-	local flows=("bulk normal load c2 0 arrivals=random seed=7") rate
-
-	[ -n "$single" ] || { highest vanilla; single=$rate; }
-}
-
 # The flows whose rate is not `load`, altogether, in `others`.
 rate_of_others() {
 	local line other
@@ -161,18 +162,29 @@ cell() {
 	rate_of_others
 	if [ "$2" = highest ]; then
 		highest "$1"
-		echo "saturation $((rate + others))"
+		echo "saturation $((rate + others))" >>$told
 		percent=100
 	else
 		rate=$((saturation * $2 / 100 - others))
 	fi
 	traffic "$1" "$rate" "$duration" "$warmup"
-	echo "cell $scenario $percent $1"
-	cat $results
-	for place in "${!dropped[@]}"; do
-		echo "drop $place $((dropped[$place] - dropped_before[$place]))"
-	done
-	echo end
+	{
+		echo "cell $scenario $percent $1"
+		cat $results
+		for place in "${!dropped[@]}"; do
+			echo "drop $place $((dropped[$place] - dropped_before[$place]))"
+		done
+		echo end
+	} >>$told
+	echo "done $scenario $percent $1"
+}
+
+# begin PEER: where it cannot be, it says so in `why`, in one line.
+begin() {
+	why=$("begin_$1" 2>&1) && return
+	why=${why//$'\n'/ }
+	"end_$1" 2>/dev/null
+	return 1
 }
 
 run_scenario() {
@@ -180,24 +192,18 @@ run_scenario() {
 
 	case $base in
 	none) ;;
-	single)
-		find_single
-		saturation=$single
-		;;
 	own)
-		highest vanilla
+		begin "$base_peer" || die "of what $base_peer takes: $why"
+		highest "$base_peer"
+		"end_$base_peer" || die "$base_peer does not end"
 		rate_of_others
 		saturation=$((rate + others))
 		;;
 	*) saturation=$base ;;
 	esac
-	[ "${loads[*]}" = highest ] || echo "saturation $saturation"
+	[ "${loads[*]}" = highest ] || echo "saturation $saturation" >>$told
 	for peer in "${peers[@]}"; do
-		if ! why=$("begin_$peer" 2>&1); then
-			echo "cannot $scenario $peer ${why//$'\n'/ }"
-			"end_$peer" 2>/dev/null
-			continue
-		fi
+		begin "$peer" || { echo "cannot $scenario $peer $why"; continue; }
 		for load in "${loads[@]}"; do
 			cell "$peer" "$load"
 		done
@@ -207,13 +213,14 @@ run_scenario() {
 	[ ${#connections[@]} = 0 ] || open_sinks
 }
 
-single='' saturation=0 connections=()
+told=/run/bench-told
+saturation=0 connections=()
 declare -A dropped dropped_before
 topology
 while read -r word rest; do
 	case $word in
 	scenario)
-		read -r scenario duration warmup extra_rules base <<<"$rest"
+		read -r scenario duration warmup extra_rules base base_peer <<<"$rest"
 		flows=()
 		;;
 	flow) flows+=("$rest") ;;
@@ -223,4 +230,5 @@ while read -r word rest; do
 	*) die "plan: $word $rest" ;;
 	esac
 done <"$1"
+cat $told
 topology_ends

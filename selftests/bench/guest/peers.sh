@@ -44,8 +44,29 @@ end_ebpf-peer() { detach vx100; }
 begin_ebpf-nic() { attach sim0 on_nic; }
 end_ebpf-nic() { detach sim0; }
 
+# PRISM, with rules for the flows that have a class.
 begin_sync() { begin_prism sync flow_rules; }
 end_sync() { end_prism; }
+begin_express() { begin_prism express flow_rules; }
+end_express() { end_prism; }
+begin_batch() { begin_prism batch flow_rules; }
+end_batch() { end_prism; }
+
+# The same with isolation from the NIC's stage on.
+begin_off-isolated() { begin_prism off flow_rules isolate=1; }
+end_off-isolated() { end_prism; }
+begin_sync-isolated() { begin_prism sync flow_rules isolate=1; }
+end_sync-isolated() { end_prism; }
+begin_express-isolated() { begin_prism express flow_rules isolate=1; }
+end_express-isolated() { end_prism; }
+
+# And bulk traffic on the short way, once it is its turn.
+begin_express-bulk() { begin_prism express flow_rules isolate=1 accelerate=bulk; }
+end_express-bulk() { end_prism; }
+
+# Without the rules of the scenario that name other flows.
+begin_one-rule() { extra_rules=0 begin_prism sync flow_rules; }
+end_one-rule() { end_prism; }
 
 # PRISM there, and no rule.
 begin_loaded() { begin_prism sync :; }
@@ -55,8 +76,26 @@ end_loaded() { end_prism; }
 begin_unmatched() { begin_prism sync other_rules; }
 end_unmatched() { end_prism; }
 
-# begin_prism MODE FUNCTION: with the rules that FUNCTION makes.
-begin_prism() { insmod "$SELFTESTS/prism.ko" && "$2" && echo "$1" >"$PRISM"/mode; }
+# begin_prism MODE FUNCTION [KNOB=VALUE...]: with the rules that FUNCTION makes. The
+# mode comes last: nothing of the rest changes while packets are handled. Rules that are
+# new cost packets a second lookup for 200 ms.
+begin_prism() {
+	local mode=$1 make_rules=$2 knob
+	shift 2
+
+	insmod "$SELFTESTS/prism.ko" && "$make_rules" || return
+	for knob in "$@" "mode=$mode"; do
+		set_knob "${knob%%=*}" "${knob#*=}" || return
+	done
+	sleep 0.5
+}
+
+# set_knob NAME VALUE: says why it cannot be.
+set_knob() {
+	[ -e "$PRISM/$1" ] || { echo "this module has no $PRISM/$1"; return 1; }
+	echo "$2" 2>/dev/null >"$PRISM/$1" ||
+		{ echo "$1=$2 is refused: $(dmesg | tail -n 1 | sed 's/^.*prism: //')"; return 1; }
+}
 
 end_prism() {
 	remove_rules

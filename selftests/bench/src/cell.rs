@@ -44,6 +44,13 @@ pub struct Flow {
     notes: Vec<(String, Times)>,
 }
 
+impl Flow {
+    /// How many packets were neither received nor lost in the ring.
+    fn missing(&self) -> u64 {
+        self.sent.saturating_sub(self.received + self.ring)
+    }
+}
+
 /// Times that were measured.
 #[derive(Debug, Default)]
 pub struct Times {
@@ -180,13 +187,31 @@ impl Cell {
         Ok(())
     }
 
-    /// Whether each packet is accounted for: received, or dropped where something counts that.
-    pub fn check(&self) -> Result<()> {
+    /// Attributes what is missing of a connection of which something was dropped behind the ring. Nobody
+    /// sends that again, so what comes behind the hole waits in the socket for ever.
+    pub fn find_holes(&mut self, scenario: &Scenario) {
+        let dropped: u64 = self.drops.values().sum();
+        let is_connection = |flow: &&Flow| {
+            scenario
+                .flow(&flow.name)
+                .is_some_and(|it| it.is_connection())
+        };
         let missing: u64 = self
             .flows
             .iter()
-            .map(|flow| flow.sent.saturating_sub(flow.received + flow.ring))
+            .filter(is_connection)
+            .map(Flow::missing)
             .sum();
+
+        if dropped > 0 && missing > dropped {
+            self.drops
+                .insert("behind_hole".to_owned(), missing - dropped);
+        }
+    }
+
+    /// Whether each packet is accounted for: received, or dropped where something counts that.
+    pub fn check(&self) -> Result<()> {
+        let missing: u64 = self.flows.iter().map(Flow::missing).sum();
         let dropped: u64 = self.drops.values().sum();
 
         for flow in &self.flows {
@@ -365,6 +390,28 @@ mod tests {
         cell("flow x sent 1 received 2 ring 0 total 0 longest 0")
             .check()
             .unwrap_err();
+    }
+
+    #[test]
+    fn what_is_behind_a_hole_of_a_connection() {
+        let scenario = |protocol: &str| {
+            let text =
+                format!("peers sync\nloads 80\nduration_ms 2\nflow high rate=9 to=c1{protocol}\n");
+            Scenario::parse("it", &text).unwrap()
+        };
+        let after = |lines: &str, protocol| {
+            let mut cell = cell(lines);
+            cell.find_holes(&scenario(protocol));
+            (cell.check().is_ok(), cell.drops.get("behind_hole").copied())
+        };
+        let holed = GOOD.replace("received 8", "received 5");
+
+        assert_eq!(after(&holed, " protocol=tcp"), (true, Some(3)));
+        assert_eq!(after(&holed, ""), (false, None));
+        assert_eq!(after(GOOD, " protocol=tcp"), (true, None));
+        // Nothing was dropped, so there is no hole.
+        let whole = holed.replace("gro_cells 1", "gro_cells 0");
+        assert_eq!(after(&whole, " protocol=tcp"), (false, None));
     }
 
     #[test]

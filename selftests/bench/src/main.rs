@@ -3,6 +3,7 @@
 //! Measures what the receive path makes packets wait for, with PRISM and with what else there is, in
 //! a guest with virtual time, and compares what was measured.
 
+mod bounds;
 mod cell;
 mod compare;
 mod guest;
@@ -45,6 +46,8 @@ enum Command {
     Run(Run),
     /// Says what changed between two result files.
     Compare(compare::Options),
+    /// Says which bounds what was measured keeps.
+    Bounds(bounds::Options),
     /// Writes results.json and the table of what two guests told in wall-clock time.
     Wall(wall::Options),
 }
@@ -63,12 +66,8 @@ struct Run {
     /// Where the results go.
     #[arg(long)]
     out: PathBuf,
-    /// What the guest gets as /prism; the plan is added.
-    #[arg(long)]
-    share: PathBuf,
-    /// What boots a guest: qemu/run.sh.
-    #[arg(long)]
-    guest: PathBuf,
+    #[command(flatten)]
+    guests: guest::Guests,
     /// About this run, in each result: KEY=VALUE.
     #[arg(long = "about", value_parser = key_value)]
     about: Vec<(String, String)>,
@@ -84,6 +83,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Run(options) => run(&options),
         Command::Compare(options) => compare::run(&options),
+        Command::Bounds(options) => bounds::run(&options),
         Command::Wall(options) => wall::run(&options),
     };
 
@@ -110,9 +110,12 @@ fn run(options: &Run) -> Result<bool> {
         scenario.keep_peers(&options.peers)?;
     }
 
-    let run = guest::run(&options.guest, &options.share, &scenarios)?;
+    let mut run = options.guests.run(&scenarios)?;
     let mut well = true;
-    for cell in &run.cells {
+    for cell in &mut run.cells {
+        if let Some(scenario) = scenarios.iter().find(|it| it.name == cell.scenario) {
+            cell.find_holes(scenario);
+        }
         if let Err(why) = cell.check() {
             eprintln!(
                 "bench: {} at {} %, {}: {why}",

@@ -6,7 +6,8 @@
 //! peers NAME...
 //! loads idle|PERCENT...|highest      of what the plain kernel takes of plain bulk traffic, which is
 //!                                    found; `highest`: the most that each peer takes is found
-//! saturation PACKETS_PER_SECOND|own  of this rate instead; of what it takes of this scenario's flows
+//! saturation PACKETS_PER_SECOND      of this rate instead
+//! saturation own [PEER]              of what the plain kernel, or PEER, takes of this scenario's flows
 //! duration_ms N
 //! warmup_ms N                        of these, what does not count (0)
 //! rules N                            that name other flows (0)
@@ -17,6 +18,8 @@
 //! the other flows leave of the load. `limit` is the rate of the rule for a class other than `normal`.
 //! Packets that take longer than `deadline_us`, or are lost, are counted as late. The other keys are
 //! those of simnic's flows that do not say where from or to. Comments start with `#`.
+
+mod flow;
 
 use std::{
     fs,
@@ -30,6 +33,11 @@ use anyhow::{
     Result, //
 };
 
+use flow::{
+    within,
+    Flow, //
+};
+
 /// The peers that there are.
 pub const PEERS: &[&str] = &[
     "vanilla",
@@ -37,26 +45,36 @@ pub const PEERS: &[&str] = &[
     "ebpf-peer",
     "ebpf-nic",
     "sync",
+    "express",
+    "batch",
+    "off-isolated",
+    "sync-isolated",
+    "express-isolated",
+    "express-bulk",
+    "one-rule",
     "loaded",
     "unmatched",
     "host",
 ];
 
-const CLASSES: &[&str] = &["high", "interactive", "normal", "bulk"];
-const PLACES: &[&str] = &["c1", "c2", "c3", "h1", "h2", "h3"];
+/// How many ms of virtual time one guest is to take about: several share the loads of a scenario that
+/// takes longer. All peers at a load are in one guest, as guests differ a little from each other. And
+/// this is the same for all machines, as figures are exact in guests that do the same.
+const PART_MS: u32 = 20_000;
+/// What traffic takes beside its own time, and how often the search for the highest rate has some.
+const AROUND_MS: u32 = 350;
+const SEARCH_STEPS: u32 = 13;
+const SEARCH_MS: u32 = 100;
+
 /// The most flows: each has source ports of its own.
 const FLOWS_MAX: usize = 6;
-const FLOW_KEYS: &[&str] = &[
-    "protocol", "burst", "arrivals", "seed", "size", "ports", "from_ms", "to_ms", "note", "group",
-];
 
 /// A scenario.
 pub struct Scenario {
     pub name: String,
     peers: Vec<String>,
     loads: Loads,
-    /// What loads are per cent of: a rate, `single`, `own` or `none`.
-    base: String,
+    base: Base,
     pub duration_ms: u32,
     warmup_ms: u32,
     rules: u32,
@@ -71,19 +89,25 @@ enum Loads {
     Highest,
 }
 
-/// A flow of a scenario.
-pub struct Flow {
-    name: String,
-    pub class: String,
-    rate: String,
-    to: String,
-    /// The rate of its rule; 0 is none.
-    limit: u32,
-    /// What a packet takes that is in time.
-    pub deadline_ns: Option<u64>,
-    /// Of a packet's content, in bytes.
-    pub size: u32,
-    rest: Vec<String>,
+/// What loads are per cent of.
+#[derive(Clone)]
+enum Base {
+    /// In packets per second.
+    Rate(u32),
+    /// The most that the plain kernel takes of plain bulk traffic.
+    Single,
+    /// The most that this peer takes of the scenario's flows.
+    Own(String),
+    /// Nothing: for each peer the most is found.
+    None,
+}
+
+/// What one guest is to do.
+pub struct Part {
+    /// As the guest reads it.
+    pub plan: String,
+    /// How long that takes about, in ms of virtual time.
+    pub ms: u32,
 }
 
 /// All scenarios in a directory, by name.
@@ -108,7 +132,7 @@ impl Scenario {
             name: name.to_owned(),
             peers: Vec::new(),
             loads: Loads::Percent(Vec::new()),
-            base: "single".to_owned(),
+            base: Base::Single,
             duration_ms: 0,
             warmup_ms: 0,
             rules: 0,
@@ -163,14 +187,13 @@ impl Scenario {
     fn set(&mut self, word: &str, rest: &[&str]) -> Result<()> {
         match word {
             "peers" => {
-                for peer in rest {
-                    ensure!(PEERS.contains(peer), "no such peer: {peer}");
-                }
-                self.peers = rest.iter().map(|&peer| peer.to_owned()).collect();
+                let peers = rest.iter().map(|peer| Ok(known(peer)?.to_owned()));
+
+                self.peers = peers.collect::<Result<_>>()?;
             }
             "loads" if rest == ["highest"] => {
                 self.loads = Loads::Highest;
-                self.base = "none".to_owned();
+                self.base = Base::None;
             }
             "loads" => {
                 let percent = |load: &&str| match *load {
@@ -180,8 +203,13 @@ impl Scenario {
 
                 self.loads = Loads::Percent(rest.iter().map(percent).collect::<Result<_>>()?);
             }
-            "saturation" if rest == ["own"] => self.base = "own".to_owned(),
-            "saturation" => self.base = only(rest, 1000, 10_000_000)?.to_string(),
+            "saturation" => {
+                self.base = match rest {
+                    ["own"] => Base::Own("vanilla".to_owned()),
+                    ["own", peer] => Base::Own(known(peer)?.to_owned()),
+                    _ => Base::Rate(only(rest, 1000, 10_000_000)?),
+                };
+            }
             "duration_ms" => self.duration_ms = only(rest, 1, 60_000)?,
             "warmup_ms" => self.warmup_ms = only(rest, 0, 60_000)?,
             "rules" => self.rules = only(rest, 0, 16_000)?,
@@ -194,7 +222,7 @@ impl Scenario {
     /// Leaves out all peers but these; none is all.
     pub fn keep_peers(&mut self, peers: &[String]) -> Result<()> {
         for peer in peers {
-            ensure!(PEERS.contains(&peer.as_str()), "no such peer: {peer}");
+            known(peer)?;
         }
         if !peers.is_empty() {
             self.peers.retain(|peer| peers.contains(peer));
@@ -207,25 +235,97 @@ impl Scenario {
         self.flows.iter().find(|it| it.name == name)
     }
 
-    /// How many cells it has.
-    pub fn cells(&self) -> usize {
-        let loads = match &self.loads {
-            Loads::Percent(loads) => loads.len(),
-            Loads::Highest => 1,
-        };
-
-        self.peers.len() * loads
+    /// The place of a peer among its peers.
+    pub fn peer(&self, name: &str) -> Option<usize> {
+        self.peers.iter().position(|it| it == name)
     }
 
-    /// The scenario as the guest reads it.
-    pub fn plan(&self) -> String {
-        let loads = match &self.loads {
+    /// Whether it has such a cell; the load `highest` is 100.
+    #[cfg(test)]
+    pub fn has(&self, load: u32, peer: &str, flow: &str) -> bool {
+        let has_load = match &self.loads {
+            Loads::Percent(loads) => loads.contains(&load),
+            Loads::Highest => load == 100,
+        };
+
+        has_load && self.peer(peer).is_some() && self.flow(flow).is_some()
+    }
+
+    /// How many cells it has.
+    pub fn cells(&self) -> usize {
+        self.peers.len() * self.loads().len()
+    }
+
+    /// Whether its loads are per cent of what the plain kernel takes of plain bulk traffic.
+    pub fn wants_single(&self) -> bool {
+        matches!(self.base, Base::Single) && !self.peers.is_empty()
+    }
+
+    /// What finds that.
+    pub fn single() -> Part {
+        Part {
+            plan:
+                "scenario single 100 0 0 none\nflow bulk normal load c2 0 arrivals=random seed=7\n\
+                   peers vanilla\nloads highest\nrun\n"
+                    .to_owned(),
+            ms: 0,
+        }
+    }
+
+    /// What guests are to do, each about as much, where `single` is what was found.
+    pub fn parts(&self, single: u32) -> Vec<Part> {
+        let loads = self.loads();
+        let guests = match self.base {
+            // Those who share a scenario have to agree on this.
+            Base::Own(_) => 1,
+            _ => match self.ms(loads.len()) / PART_MS {
+                0 => 1,
+                // Two run at once where there are two processors.
+                more => (more as usize + 1).next_multiple_of(2),
+            },
+        };
+
+        // Each has some of the high loads, which take longest.
+        (0..guests.min(loads.len()))
+            .map(|guest| {
+                let its: Vec<_> = loads.iter().skip(guest).step_by(guests).cloned().collect();
+
+                self.part(&its, single)
+            })
+            .collect()
+    }
+
+    /// How long so many loads take about, in ms of virtual time.
+    fn ms(&self, loads: usize) -> u32 {
+        let peers = self.peers.len() as u32;
+        let search = SEARCH_STEPS * (SEARCH_MS + AROUND_MS);
+        let all = (self.duration_ms + AROUND_MS) * loads as u32 * peers;
+
+        all + match self.base {
+            Base::None => search * peers,
+            Base::Own(_) => search,
+            Base::Rate(_) | Base::Single => 0,
+        }
+    }
+
+    /// The loads, as the guest knows them.
+    fn loads(&self) -> Vec<String> {
+        match &self.loads {
             Loads::Percent(loads) => loads.iter().map(u32::to_string).collect(),
             Loads::Highest => vec!["highest".to_owned()],
+        }
+    }
+
+    fn part(&self, loads: &[String], single: u32) -> Part {
+        let base = match &self.base {
+            Base::Rate(rate) => rate.to_string(),
+            Base::Single => single.to_string(),
+            Base::Own(peer) => format!("own {peer}"),
+            Base::None => "none".to_owned(),
         };
         let mut plan = format!(
-            "scenario {} {} {} {} {}\n",
-            self.name, self.duration_ms, self.warmup_ms, self.rules, self.base
+            "scenario {} {} {} {} {base}\n",
+            self.name, self.duration_ms, self.warmup_ms, self.rules
         );
 
         for Flow {
@@ -243,61 +343,22 @@ impl Scenario {
                 rest.join(" ")
             );
         }
-        plan + &format!(
+        plan += &format!(
             "peers {}\nloads {}\nrun\n",
             self.peers.join(" "),
             loads.join(" ")
-        )
+        );
+        Part {
+            plan,
+            ms: self.ms(loads.len()),
+        }
     }
 }
 
-impl Flow {
-    fn parse(words: &[&str]) -> Result<Self> {
-        let (name, words) = words.split_first().context("a flow has a name")?;
-        let mut flow = Self {
-            name: (*name).to_owned(),
-            class: "normal".to_owned(),
-            rate: String::new(),
-            to: String::new(),
-            limit: 0,
-            deadline_ns: None,
-            size: 64,
-            rest: Vec::new(),
-        };
-
-        for word in words {
-            let (key, value) = word
-                .split_once('=')
-                .with_context(|| format!("{word}: no KEY=VALUE"))?;
-            match key {
-                "class" if CLASSES.contains(&value) => flow.class = value.to_owned(),
-                "to" if PLACES.contains(&value) => flow.to = value.to_owned(),
-                "rate" if value == "load" || within(value, 1, 10_000_000).is_ok() => {
-                    flow.rate = value.to_owned();
-                }
-                "class" | "to" | "rate" => bail!("{key}: no such value: {value}"),
-                "limit" => flow.limit = within(value, 1, 10_000_000).context("limit")?,
-                "deadline_us" => {
-                    let us = within(value, 1, 10_000_000).context("deadline_us")?;
-                    flow.deadline_ns = Some(u64::from(us) * 1000);
-                }
-                _ if FLOW_KEYS.contains(&key) => flow.rest.push((*word).to_owned()),
-                _ => bail!("a flow has no {key}"),
-            }
-        }
-        ensure!(!flow.rate.is_empty(), "flow {name} has no rate");
-        ensure!(!flow.to.is_empty(), "flow {name} goes nowhere");
-        ensure!(
-            flow.limit == 0 || flow.class != "normal",
-            "flow {name} has a limit and no rule"
-        );
-        for word in &flow.rest {
-            if let Some(size) = word.strip_prefix("size=") {
-                flow.size = within(size, 24, 1400).context("size")?;
-            }
-        }
-        Ok(flow)
-    }
+/// A peer that there is.
+fn known(peer: &str) -> Result<&str> {
+    ensure!(PEERS.contains(&peer), "no such peer: {peer}");
+    Ok(peer)
 }
 
 fn only(words: &[&str], least: u32, most: u32) -> Result<u32> {
@@ -305,16 +366,6 @@ fn only(words: &[&str], least: u32, most: u32) -> Result<u32> {
         [word] => within(word, least, most),
         _ => bail!("expected one number"),
     }
-}
-
-fn within(text: &str, least: u32, most: u32) -> Result<u32> {
-    let number = text.parse().with_context(|| format!("{text}: no number"))?;
-
-    ensure!(
-        (least..=most).contains(&number),
-        "{number} is not from {least} to {most}"
-    );
-    Ok(number)
 }
 
 #[cfg(test)]
@@ -329,8 +380,8 @@ mod tests {
         let scenario = Scenario::parse("it", GOOD).unwrap();
 
         assert_eq!(
-            scenario.plan(),
-            "scenario it 10 0 0 single\nflow high high 100 c1 0 seed=1\n\
+            scenario.parts(90_000)[0].plan,
+            "scenario it 10 0 0 90000\nflow high high 100 c1 0 seed=1\n\
              flow bulk normal load c2 0 burst=8\npeers vanilla sync\nloads 0 80\nrun\n"
         );
         assert_eq!(scenario.cells(), 4);
@@ -345,11 +396,40 @@ mod tests {
         let scenario = Scenario::parse("it", &format!("{GOOD}{more}")).unwrap();
         let fast = scenario.flow("fast").unwrap();
 
-        assert!(scenario.plan().starts_with("scenario it 10 0 0 own\n"));
-        assert!(scenario.plan().contains("flow fast high 1 h1 9 size=100\n"));
-        assert!(scenario.plan().contains("loads highest\n"));
+        let plan = &scenario.parts(0)[0].plan;
+        assert!(plan.starts_with("scenario it 10 0 0 own vanilla\n"));
+        assert!(plan.contains("flow fast high 1 h1 9 size=100\n"));
+        assert!(plan.contains("loads highest\n"));
         assert_eq!(scenario.cells(), 2);
         assert_eq!((fast.deadline_ns, fast.size), (Some(5000), 100));
+    }
+
+    #[test]
+    fn is_shared_by_guests_where_it_is_long() {
+        let text = format!("{GOOD}loads idle 50 80\nduration_ms 9000\n");
+        let parts = Scenario::parse("it", &text).unwrap().parts(1000);
+        let loads: Vec<_> = parts
+            .iter()
+            .filter_map(|part| part.plan.lines().find(|line| line.starts_with("loads")))
+            .collect();
+
+        assert_eq!(loads, ["loads 0", "loads 50", "loads 80"]);
+
+        let own = format!("{text}saturation own ebpf-nic\n");
+        let parts = Scenario::parse("it", &own).unwrap().parts(1000);
+        assert_eq!(parts.len(), 1);
+        assert!(parts[0].plan.contains(" own ebpf-nic\n"));
+    }
+
+    /// What the guest begins and ends is what can be asked for.
+    #[test]
+    fn all_peers_are_there() {
+        let guest = include_str!("../guest/peers.sh");
+
+        for peer in PEERS {
+            assert!(guest.contains(&format!("\nbegin_{peer}() {{")), "{peer}");
+            assert!(guest.contains(&format!("\nend_{peer}() {{")), "{peer}");
+        }
     }
 
     #[test]
@@ -360,6 +440,7 @@ mod tests {
         };
 
         assert_eq!(bad("peers best"), "line 7: no such peer: best");
+        assert_eq!(bad("saturation own best"), "line 7: no such peer: best");
         assert_eq!(bad("loads 0"), "line 7: 0 is not from 1 to 1000");
         assert_eq!(
             bad("saturation 1"),

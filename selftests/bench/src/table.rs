@@ -23,7 +23,7 @@ pub fn print(rows: &[Row]) {
 
         println!(
             "\n{scenario}: 100 % are {all}\n\
-             {:>5} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>7} {:>7} {:>6}",
+             {:>5} {:<16} {:<8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>7} {:>7} {:>6}",
             "load",
             "peer",
             "flow",
@@ -45,11 +45,11 @@ pub fn print(rows: &[Row]) {
 
 fn print_row(rows: &[Row], row: &Row) {
     if let Some(why) = &row.cannot {
-        println!("{:>5} {:<10} cannot run here: {why}", "", row.peer);
+        println!("{:>5} {:<16} cannot run here: {why}", "", row.peer);
         return;
     }
     println!(
-        "{:>5} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9} {:>6.1}% {:>7.1} {:>7.0} {:>7} {:>6}",
+        "{:>5} {:<16} {:<8} {:>9} {:>9} {:>9} {:>9} {:>6.1}% {:>7.1} {:>7.0} {:>7} {:>6}",
         load(row.load_percent),
         row.peer,
         row.flow,
@@ -65,7 +65,7 @@ fn print_row(rows: &[Row], row: &Row) {
     );
     for (name, note) in &row.notes {
         println!(
-            "{:>5} {:<10} {:<8} {:>9} {:>9} {:>9} {:>9}",
+            "{:>5} {:<16} {:<8} {:>9} {:>9} {:>9} {:>9}",
             "",
             "",
             format!("  {name}"),
@@ -77,7 +77,7 @@ fn print_row(rows: &[Row], row: &Row) {
     }
     if let Some(deadline) = &row.deadline {
         println!(
-            "{:>16}   {:.2} % missed their deadline of {} us",
+            "{:>22}   {:.2} % missed their deadline of {} us",
             "",
             deadline.missed_percent,
             deadline.ns / 1000

@@ -35,9 +35,10 @@ usual=65
 probe_rate=100
 
 # plan EXPERIMENT: its client, the loads, and the flow of bulk traffic. Where
-# `high` is set, this flow is of class high, too.
+# `high` is set, this flow is of class high, too. `busy` is how many tasks want the
+# services' processor, `size` that of the values that are stored.
 plan() {
-	client=echo loads=("$usual") flow=overlay high=0
+	client=echo loads=("$usual") flow=overlay high=0 busy=0 size=
 	case $1 in
 	idle) loads=(0) ;;
 	high-load) high=1 ;;
@@ -46,6 +47,9 @@ plan() {
 	host) client=host_echo flow=host ;;
 	sweep) client=probe loads=(30 60 90 120 200) ;;
 	memcached) client=memcached ;;
+	receiver) client=memcached busy=2 ;;
+	values-1k) client=values size=1024 loads=(0) ;;
+	values-1m) client=values size=1048576 loads=(0) ;;
 	nginx) client=nginx flow=tcp ;;
 	esac
 }
@@ -54,6 +58,15 @@ measure_host_echo() {
 	local from=()
 
 	ping_pong host_echo
+}
+
+measure_values() {
+	local words
+
+	run /run/memprobe.log /prism/memprobe "${address[memcached]}:${port[memcached]}" "$seconds" 0 "$size"
+	read -r -a words </run/memprobe.log
+	figures "${words[@]}"
+	unit=op
 }
 
 measure_probe() {
@@ -137,7 +150,7 @@ search() {
 
 # find_saturation: anew for each round, as it is what the machine has left.
 find_saturation() {
-	mode vanilla
+	way vanilla
 	ask rule neighbour 0
 	moderate 0
 	measure_highest_rate
@@ -162,12 +175,29 @@ find_tcp_saturation() {
 	echo "saturation_tcp $saturation_tcp"
 }
 
+# way MODE: PRISM's mode, and what goes with it.
+way() {
+	local mode=$1 slice=0 how=as-it-is gro=auto
+
+	case $1 in
+	slice) mode=sync slice=100 ;;
+	nice) mode=sync how=nice ;;
+	realtime) mode=sync how=at-once ;;
+	keep | bypass) mode=sync gro=$1 ;;
+	esac
+	ask knob receiver_slice_us $slice
+	ask serve $how
+	ask gro "$gro"
+	mode "$mode"
+}
+
 # cell EXPERIMENT LOAD MODE ROUND
 cell() {
 	local name told='' high_packets=0
 
 	ask rule neighbour "$high"
-	mode "$3"
+	way "$3"
+	ask busy "$busy"
 	if [ "$client" = highest_rate ]; then
 		measure_highest_rate
 	else
@@ -213,6 +243,7 @@ round() {
 		done
 	fi
 	step "round $1 of $rounds: saturation"
+	ask busy 0
 	find_saturation
 	for experiment in "${experiments[@]}"; do
 		plan "$experiment"
@@ -231,13 +262,14 @@ knows_host "$server_host" "$server_mac"
 knows clients memcached nginx echo neighbour
 knows bulk neighbour
 for mode in "${modes[@]}" vanilla; do
-	mode "$mode"
+	way "$mode"
 done
 ask rule neighbour 0
 search
 for ((round = 1; round <= rounds; round++)); do
 	round "$round"
 done
-mode vanilla
+way vanilla
+ask busy 0
 echo "end"
 exit 0

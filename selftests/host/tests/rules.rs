@@ -27,6 +27,7 @@ use prism_host::classify::{
         AddressMatch,
         DscpMatch,
         Error,
+        Gro,
         Match,
         PortMatch,
         Ports,
@@ -157,6 +158,9 @@ fn class_and_rate() {
     ]);
     refuses::<Class>(&["High", "highest", "0"]);
     refuses::<Class>(&NONSENSE);
+    accepts::<Gro>(&[("auto", "auto"), ("bypass\n", "bypass"), (" keep ", "keep")]);
+    refuses::<Gro>(&["Auto", "on", "1"]);
+    refuses::<Gro>(&NONSENSE);
     for (index, class) in Class::ALL.iter().enumerate() {
         assert_eq!(class.index(), index);
     }
@@ -431,6 +435,7 @@ proptest! {
         let _ = text.parse().map(comes_back::<PortMatch>);
         let _ = text.parse().map(comes_back::<DscpMatch>);
         let _ = text.parse().map(comes_back::<Class>);
+        let _ = text.parse().map(comes_back::<Gro>);
         let _ = text.parse().map(comes_back::<Rate>);
         let _ = parse_bool(&text);
         let _ = check_name(text.as_bytes());

@@ -2,7 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Commands on stdin, one line in answer to each:
-#   mode off|sync         PRISM's mode
+#   mode off|sync...      PRISM's mode
+#   knob NAME VALUE       a file of /sys/kernel/prism
+#   gro auto|bypass|keep  what becomes of segments for memcached
+#   serve HOW             with what policy memcached runs: as it is, at once
+#                         (SCHED_FIFO) or nice (the least)
+#   busy N                so many tasks that want the services' processor
 #   rule NAME 0|1         that rule of class high holds or not
 #   moderate GAP          interrupts of the NIC at least so far apart, in microseconds
 #   count                 counters count from here on
@@ -82,6 +87,46 @@ moderate() {
 		echo $(($1 > 0)) >$knobs/napi_defer_hard_irqs
 }
 
+# gro HOW: a rule changes while it does not hold.
+gro() {
+	local dir=$RULES/memcached
+
+	echo 0 >"$dir/enabled" && echo "$1" >"$dir/gro" && echo 1 >"$dir/enabled"
+}
+
+# serve HOW: what a user could do, or a module that knows who receives.
+serve() {
+	local pid policy nice=0
+
+	case $1 in
+	as-it-is) policy="--other 0" ;;
+	at-once) policy="--fifo 1" ;;
+	nice) policy="--other 0" nice=-20 ;;
+	*) return 1 ;;
+	esac
+	for pid in "/proc/$(</run/memcached.pid)/task"/*; do
+		pid=${pid##*/}
+		# shellcheck disable=SC2086
+		chrt ${policy% *} --pid "${policy#* }" "$pid" && renice -n "$nice" -p "$pid" >/dev/null || return
+	done
+}
+
+# busy N: such tasks, and no others.
+others=()
+busy() {
+	local n
+
+	for n in "${others[@]}"; do
+		kill "$n"
+		wait "$n" 2>/dev/null
+	done
+	others=()
+	for ((n = 0; n < $1; n++)); do
+		taskset -c "$(($(nproc) - 1))" bash -c 'while :; do :; done' >/dev/null 2>&1 &
+		others+=($!)
+	done
+}
+
 counting=
 while read -r command argument second; do
 	answer=ok
@@ -89,6 +134,10 @@ while read -r command argument second; do
 	mode) echo "$argument" >"$PRISM/mode" || answer=failed ;;
 	rule) echo "$second" >"$RULES/$argument/enabled" || answer=failed ;;
 	moderate) moderate "$argument" || answer=failed ;;
+	knob) echo "$second" >"$PRISM/$argument" || answer=failed ;;
+	gro) gro "$argument" || answer=failed ;;
+	serve) serve "$argument" || answer=failed ;;
+	busy) busy "$argument" || answer=failed ;;
 	count)
 		if [ -n "$argument" ]; then
 			count_later "$argument" "$second" &

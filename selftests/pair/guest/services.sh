@@ -89,7 +89,7 @@ start_services() {
 		container "$name"
 	done
 	nginx_config >/run/nginx.conf
-	service memcached memcached -u root -t 1 -m 64 -l "${address[memcached]}" -p "${port[memcached]}"
+	service memcached memcached -u root -t 1 -m 64 -I 2m -l "${address[memcached]}" -p "${port[memcached]}"
 	service nginx nginx -c /run/nginx.conf
 	service echo sockperf server -i "${address[echo]}" -p "${port[echo]}"
 	case ${1-} in

@@ -18,8 +18,10 @@ pub enum Stage {
     Driver,
     /// The kernel's own GRO on the NIC.
     Gro,
-    /// PRISM at GRO: parse, look up, account.
+    /// PRISM at GRO, or when its own NAPI instance has a turn: parse, look up, account, queue.
     Hook,
+    /// PRISM's short way past the outer layers and the bridge.
+    Short,
     /// From the NIC to the tunnel's socket: what every device has on receive, IP and UDP.
     Outer,
     /// The tunnel: VXLAN's own function or PRISM's.
@@ -40,12 +42,13 @@ pub enum Stage {
 
 impl Stage {
     /// All, as a packet comes along.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Interrupt,
         Self::Softirq,
         Self::Driver,
         Self::Gro,
         Self::Hook,
+        Self::Short,
         Self::Outer,
         Self::Decapsulation,
         Self::Cells,
@@ -64,7 +67,8 @@ impl Stage {
             Self::Softirq => "softirq",
             Self::Driver => "driver",
             Self::Gro => "GRO",
-            Self::Hook => "PRISM's GRO hook",
+            Self::Hook => "PRISM's first stage",
+            Self::Short => "PRISM's short way",
             Self::Outer => "outer IP, UDP",
             Self::Decapsulation => "decapsulation",
             Self::Cells => "gro_cells",
@@ -74,6 +78,12 @@ impl Stage {
             Self::Inner => "inner IP, UDP",
             Self::Socket => "socket",
         }
+    }
+
+    /// Whether it is PRISM's alone.
+    #[must_use]
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Hook | Self::Short)
     }
 
     /// The stage in which `function` is that is called in this one.
@@ -145,9 +155,24 @@ const RULES: &[Rule] = &[
         begins: Stage::Gro,
     },
     Rule {
-        within: &[Stage::Gro],
+        within: &[Stage::Gro, Stage::Softirq],
         callee: Callee::Of("prism"),
         begins: Stage::Hook,
+    },
+    Rule {
+        within: &[Stage::Hook],
+        callee: Callee::Named(&["knet_express_cross"]),
+        begins: Stage::Short,
+    },
+    Rule {
+        within: &[Stage::Hook],
+        callee: Callee::Named(&["knet_receive_decapsulated"]),
+        begins: Stage::Bridge,
+    },
+    Rule {
+        within: &[Stage::Hook],
+        callee: Callee::Named(&["knet_receive_delivered"]),
+        begins: Stage::Inner,
     },
     Rule {
         within: &[Stage::Hook],

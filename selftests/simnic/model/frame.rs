@@ -43,19 +43,33 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// As bytes.
-    pub fn bytes(&self) -> [u8; STAMP_LEN] {
-        let mut bytes = [0; STAMP_LEN];
-        let words = [
+    /// As numbers, of which the bytes follow each other.
+    #[inline]
+    fn words(&self) -> [u64; STAMP_LEN / 8] {
+        [
             (u64::from(MAGIC) << 32) | u64::from(self.flow),
             self.sequence,
             self.arrival,
-        ];
+        ]
+    }
 
-        for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
+    /// As bytes.
+    pub fn bytes(&self) -> [u8; STAMP_LEN] {
+        let mut bytes = [0; STAMP_LEN];
+
+        for (to, word) in bytes.chunks_exact_mut(8).zip(self.words()) {
             to.copy_from_slice(&word.to_be_bytes());
         }
         bytes
+    }
+
+    /// The sum of its 16-bit words but for multiples of 0xffff (RFC 1071 section 2), in a few instructions.
+    #[inline]
+    fn sum(&self) -> u32 {
+        let halves = |word: u64| (word >> 32) + (word & 0xffff_ffff);
+        let sum = halves(self.words().into_iter().map(halves).sum());
+
+        ((sum >> 16) + (sum & 0xffff)) as u32
     }
 
     /// From the start of a datagram's content.
@@ -177,7 +191,7 @@ impl Template {
         put(frame, self.headers_len, &content);
         put(frame, self.transport, &source_port.to_be_bytes());
 
-        let mut changed = sum(&content) + u32::from(source_port);
+        let mut changed = stamp.sum() + u32::from(source_port);
         let checksum_at = match self.protocol {
             Protocol::Udp => 6,
             Protocol::Tcp => {

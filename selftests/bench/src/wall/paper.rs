@@ -13,6 +13,9 @@ pub fn title(experiment: &str) -> &'static str {
         "host" => "UDP echo on the host, UDP bulk to the host: no overlay",
         "sweep" => "UDP echo in a container, UDP bulk to its neighbour",
         "memcached" => "memcached in a container, UDP bulk to its neighbour",
+        "receiver" => "memcached beside two tasks that want its processor, UDP bulk to a neighbour",
+        "values-1k" => "memcached stores values of 1 KiB, one after the other",
+        "values-1m" => "memcached stores values of 1 MiB, one after the other",
         "nginx" => "nginx in a container, TCP bulk to its neighbour",
         _ => "",
     }

@@ -4,7 +4,8 @@
 //!
 //! Debian's load generator for memcached tells throughput, but of latency only a histogram in powers
 //! of two. This client sends one `get` after another over a connection of its own, with a pause
-//! between them, and prints exact percentiles. It does not load the server itself.
+//! between them, and prints exact percentiles. It does not load the server itself. With a size, it
+//! stores values of so many bytes instead of reading one.
 
 use std::{
     env,
@@ -17,7 +18,7 @@ use std::{
 
 use traffic::Figures;
 
-/// The value that is read, in bytes: memaslap's default.
+/// The value that is read, in bytes: memcaslap's default.
 const VALUE: usize = 1024;
 
 /// The longest wait for an answer.
@@ -36,14 +37,16 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let [address, seconds, pause] = arguments else {
-        return Err("usage: memprobe ADDRESS:PORT SECONDS PAUSE_US".into());
+    let (address, seconds, pause, size) = match arguments {
+        [address, seconds, pause] => (address, seconds, pause, None),
+        [address, seconds, pause, size] => (address, seconds, pause, Some(size.parse()?)),
+        _ => return Err("usage: memprobe ADDRESS:PORT SECONDS PAUSE_US [BYTES]".into()),
     };
     let duration = Duration::from_secs_f64(seconds.parse()?);
     let pause = Duration::from_micros(pause.parse()?);
     let mut connection = Connection::open(address)?;
     let start = Instant::now();
-    let latencies = measure(&mut connection, duration, pause)?;
+    let latencies = measure(&mut connection, duration, pause, size)?;
 
     println!(
         "{}",
@@ -52,23 +55,37 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// How long each `get` of `duration` took.
+/// How long each `get` of `duration` took, or each `set` of a value of `size`.
 fn measure(
     connection: &mut Connection,
     duration: Duration,
     pause: Duration,
+    size: Option<usize>,
 ) -> io::Result<Vec<Duration>> {
     let mut latencies = Vec::with_capacity(1 << 16);
-    let start = Instant::now();
+    let stored = set_request(size.unwrap_or(VALUE));
 
-    connection.set()?;
+    connection.set(&stored)?;
+    let start = Instant::now();
     while start.elapsed() < duration {
         let sent = Instant::now();
-        connection.get()?;
+        match size {
+            None => connection.get()?,
+            Some(_) => connection.set(&stored)?,
+        }
         latencies.push(sent.elapsed());
         std::thread::sleep(pause);
     }
     Ok(latencies)
+}
+
+/// What stores the value that [`Connection::get`] reads.
+fn set_request(size: usize) -> Vec<u8> {
+    let mut request = format!("set memprobe 0 0 {size}\r\n").into_bytes();
+
+    request.resize(request.len() + size, b'x');
+    request.extend(b"\r\n");
+    request
 }
 
 /// A connection that speaks memcached's text protocol.
@@ -89,16 +106,13 @@ impl Connection {
         })
     }
 
-    /// Stores the value that [`Self::get`] reads.
-    fn set(&mut self) -> io::Result<()> {
-        let value = "x".repeat(VALUE);
-
-        self.send(&format!("set memprobe 0 0 {VALUE}\r\n{value}\r\n"))?;
+    fn set(&mut self, request: &[u8]) -> io::Result<()> {
+        self.send(request)?;
         self.expect("STORED\r\n")
     }
 
     fn get(&mut self) -> io::Result<()> {
-        self.send("get memprobe\r\n")?;
+        self.send(b"get memprobe\r\n")?;
         self.expect(&format!("VALUE memprobe 0 {VALUE}\r\n"))?;
         self.answer.resize(VALUE, 0);
         self.stream.read_exact(&mut self.answer)?;
@@ -106,8 +120,8 @@ impl Connection {
         self.expect("END\r\n")
     }
 
-    fn send(&mut self, request: &str) -> io::Result<()> {
-        self.stream.get_mut().write_all(request.as_bytes())
+    fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(request)
     }
 
     /// Reads one line, which must be `line`.

@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Isolation: what is not of class high waits in the queue of its class, and is
+# received as ever after that.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+# waited DESCRIPTION CLASS COUNT: so many packets of that class waited, and all
+# that ever waited were served.
+waited() {
+	at_least "$1: packets wait in class $2" "${delta[deferred_$2]}" "$3"
+	check "$1: all that waited were served" wait_for 5 reconciles
+}
+
+# same_isolated DESCRIPTION FUNCTION ARG...: what FUNCTION sends arrives the same
+# with isolation as in mode off, in mode off and in mode sync.
+same_isolated() {
+	local what=$1 off mode
+	shift
+
+	mode off
+	isolate 0
+	"$@"
+	arrived "$what, mode off"
+	off="${got[digest]-} ${got[meta]-}"
+	for mode in off sync; do
+		isolate 1
+		mode $mode
+		counters
+		"$@"
+		counted
+		arrived "$what, isolated, mode $mode"
+		equal "$what: the same with isolation in mode $mode" "${got[digest]-none} ${got[meta]-none}" "$off"
+	done
+}
+
+underlay
+overlay_bridge
+high flow vni=100 protocol=udp destination_port=5001
+udp4 --count 3
+udp6 --count 3
+scale 100 40
+n=$REPLY
+
+same_isolated "UDP without a rule" udp4 --count "$n" --sizes 0-40,1000,1380 --port 5002
+waited "UDP without a rule" normal "$n"
+same_isolated "UDP over IPv6 without a rule" udp6 --count "$n" --sizes 0-40,1000,1380 --port 5002
+waited "UDP over IPv6 without a rule" normal "$n"
+same_isolated "UDP in fragments" udp4 --count 8 --window 2 --sizes 1500,20000,65000 --port 5002
+waited "UDP in fragments" normal 100
+same_isolated "class high" udp4 --count "$n" --sizes 0-40,1000
+equal "class high does not wait" "${delta[classified]} ${delta[completed]}" "$n $n"
+mode off
+counters
+udp4 --count "$n"
+counted
+equal "class high does not wait in mode off either" "${delta[classified]} ${delta[completed]}" "$n 0"
+
+# The classes of rules.
+for class in interactive normal bulk; do
+	rule $class vni=100 protocol=udp destination_port=5003 class=$class
+	same_isolated "UDP of class $class" udp4 --count "$n" --sizes 10,1000 --port 5003
+	waited "UDP of class $class" $class "$n"
+	rmdir "$RULES"/$class
+done
+
+# TCP, which GRO merges.
+mode sync
+isolate 1
+counters
+wire tcp --from remote --to c1 --destination "$c1_ip" --port 5004 --up 2000 --down 2000
+counted
+equal "TCP in both directions" "${got[lost]-} ${got[up]-} ${got[down]-}" "0 2048000 2048000" "$report"
+waited TCP normal 500
+sees_ping "ICMP echo" -s 1000 "$c1_ip"
+sees_ping "ICMP echo in fragments" -s 6000 "$c1_ip"
+
+# Every knob is turned while flows go on: nothing is lost or overtaken.
+background steady udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --port 5002 --count 0 --window 24
+background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5004 --endless
+rule steady vni=100 protocol=udp destination_port=5002 class=interactive
+scale 30 10
+for ((i = 0; i < REPLY; i++)); do
+	isolate $((i & 1))
+	knob quantum $((1 + i % 64))
+	knob recent_us $((i % 3 * 5000))
+	knob weight_interactive $((1 + i % 7))
+	[ $((i % 5)) != 0 ] || mode off
+	[ $((i % 5)) != 3 ] || mode sync
+	[ $((i % 4)) != 1 ] || echo 0 >"$RULES"/steady/enabled
+	[ $((i % 4)) != 3 ] || echo 1 >"$RULES"/steady/enabled
+	pause 0.03
+done
+equal "TCP goes on while knobs are turned" "$(running tcp && echo yes)" yes
+ended tcp
+equal "TCP is intact" "${got[lost]-}" 0 "$report"
+ended steady
+equal "no datagram is lost, doubled, changed or overtaken" \
+	"${got[lost]-} ${got[duplicate]-} ${got[corrupt]-} ${got[reordered]-}" "0 0 0 0" "$report"
+at_least "there were many" "${got[received]-0}" 300
+
+# A CPU goes while packets wait on it.
+cpu=/sys/devices/system/cpu/cpu1/online
+if [ -e $cpu ]; then
+	isolate 1
+	background steady udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --port 5002 --count 0 --window 24
+	for ((i = 0; i < 6; i++)); do
+		echo 0 >$cpu
+		pause 0.05
+		echo 1 >$cpu
+		pause 0.05
+	done
+	ended steady
+	equal "nothing is lost when a CPU goes" "${got[lost]-} ${got[duplicate]-} ${got[corrupt]-}" "0 0 0" "$report"
+	at_least "much was received meanwhile" "${got[received]-0}" 50
+fi
+
+# The module goes while packets wait.
+background steady udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --port 5002 --count 0 --window 64
+restore_knobs
+for ((i = 0; i < 5; i++)); do
+	remove_rules
+	check "the module goes with isolation on" rmmod prism
+	insmod "$SELFTESTS"/../prism.ko
+	high flow vni=100 protocol=udp destination_port=5001
+	isolate 1
+	pause 0.1
+done
+ended steady
+equal "nothing is lost when the module goes" "${got[lost]-} ${got[duplicate]-} ${got[corrupt]-}" "0 0 0" "$report"
+finish

@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Isolation under more than can be served, from the NIC of the measurements: what
+# is dropped, of which class, and where it is counted.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+trace=$trace_dir/trace
+from="source=$sim_peer_ip destination=$sim_ip"
+
+start() {
+	sim_up
+	echo "$sim_ip 5001" >"$sim"/sinks
+	echo "$sim_ip 5002" >"$sim"/sinks
+	echo "$sim_ip 5003" >"$sim"/sinks
+}
+
+sim_load
+start
+for class in high:5001 interactive:5002 bulk:5003; do
+	rule ${class%:*} vni=none protocol=udp destination_port=${class#*:} class=${class%:*}
+done
+mode sync
+isolate 1
+
+# Of a burst, what exceeds the limit is dropped: of the lowest class.
+knob limit 32
+knob recent_us 10000000
+knob quantum 1
+# A slow kernel is given less.
+scale 10 1
+n=$REPLY
+echo "high rate=$((n * 50)) burst=5 destination_port=5001 $from" >"$sim"/flows
+echo "some rate=$((n * 50)) burst=5 destination_port=5002 $from" >"$sim"/flows
+echo "much rate=$((n * 2000)) burst=200 destination_port=5003 $from" >"$sim"/flows
+read -r before_dropped </sys/class/net/sim0/statistics/rx_dropped
+counters
+trace_on skb:kfree_skb
+sim_traffic 200
+trace_off
+counted
+reasons=$(grep -c 'reason: CPU_BACKLOG' "$trace")
+trace_remove
+read -r dropped </sys/class/net/sim0/statistics/rx_dropped
+dropped=$((dropped - before_dropped))
+read -r sent received ring <<<"$(sim_flow high)"
+equal "of class high nothing is dropped" "$received $ring" "$sent 0"
+read -r sent received ring <<<"$(sim_flow some)"
+equal "of class interactive nothing is dropped" "$received $ring ${delta[dropped_interactive]}" "$sent 0 0"
+read -r sent received ring <<<"$(sim_flow much)"
+at_least "of class bulk much is dropped" "${delta[dropped_bulk]}" 100
+equal "of class bulk each packet is received or counted" "$((received + ring + delta[dropped_bulk]))" "$sent"
+equal "the device counts what is dropped" "$dropped" "${delta[dropped_bulk]}"
+equal "it is dropped with a reason" "$reasons" "${delta[dropped_bulk]}"
+check "what waited was served or dropped" wait_for 5 reconciles
+knob limit 1000
+
+# The limit in bytes.
+knob limit_bytes 65536
+echo none >"$sim"/flows
+echo "much rate=40000 burst=400 size=1400 destination_port=5003 $from" >"$sim"/flows
+counters
+sim_traffic 60
+counted
+read -r sent received ring <<<"$(sim_flow much)"
+at_least "what exceeds the limit in bytes is dropped" "${delta[dropped_bulk]}" 100
+equal "each packet is received or counted" "$((received + ring + delta[dropped_bulk]))" "$sent"
+knob limit_bytes 4194304
+
+# Class high has its share, and no more while others wait.
+knob high_share 50
+echo none >"$sim"/flows
+echo "high rate=300000 destination_port=5001 $from" >"$sim"/flows
+echo "much rate=100000 destination_port=5003 $from" >"$sim"/flows
+counters
+sim_traffic 300
+counted
+at_least "class high is capped" "${delta[capped]}" 100
+at_most "class high has no more than its share" "${delta[completed]}" $((delta[served] + 200))
+read -r sent received ring <<<"$(sim_flow much)"
+at_least "bulk goes on" "$received" 20
+knob high_share 90
+
+# The NIC goes while packets wait.
+knob limit 100000
+for ((i = 0; i < 3; i++)); do
+	echo none >"$sim"/flows
+	echo "much rate=200000 destination_port=5003 $from" >"$sim"/flows
+	echo 500 >"$sim"/duration_ms
+	echo 1 >"$sim"/running
+	pause 0.1
+	rmdir "$sim"
+	check "what waited is served or counted when the NIC goes" wait_for 5 reconciles
+	start
+done
+restore_knobs
+sim_down
+finish

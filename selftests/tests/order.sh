@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Whatever is switched while flows go on, each of them stays in order, and nothing
+# of it is lost.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+classes=(high interactive normal bulk)
+modes=(off batch sync express)
+
+# pick WORD...: one of them, in REPLY.
+pick() {
+	shift $((RANDOM % $#))
+	REPLY=$1
+}
+
+# change: something, at random.
+change() {
+	case $((RANDOM % 10)) in
+	0 | 1 | 2)
+		pick "${modes[@]}"
+		mode "$REPLY"
+		;;
+	3 | 4) isolate $((RANDOM % 2)) ;;
+	5)
+		pick "${classes[@]}"
+		knob accelerate "$REPLY"
+		;;
+	6) knob quantum $((1 + RANDOM % 64)) ;;
+	7)
+		pick interactive normal bulk
+		knob weight_"$REPLY" $((1 + RANDOM % 8))
+		;;
+	*)
+		pick four six tcp
+		reclass "$REPLY"
+		;;
+	esac
+}
+
+# reclass RULE: gives it another class, or takes it away for a while.
+reclass() {
+	local dir=$RULES/$1
+
+	echo 0 >"$dir"/enabled
+	pick "${classes[@]}"
+	echo "$REPLY" >"$dir"/class
+	[ $((RANDOM % 4)) = 0 ] || echo 1 >"$dir"/enabled
+}
+
+underlay
+overlay_bridge
+udp4 --count 3
+udp6 --count 3
+high four vni=100 protocol=udp "destination=$c1_ip"
+high six vni=100 protocol=udp "destination=$c1_ip6"
+high tcp vni=100 protocol=tcp
+# Stays, so that there is always a rule.
+high other vni=101
+
+# What exceeds its share is treated as of a lower class, and may be overtaken.
+knob high_share 100
+
+seed=${ORDER_SEED:-$(date +%N | sed 's/^0*//')}
+seed=$((seed % 32768))
+RANDOM=$seed
+note "ORDER_SEED=$seed"
+background four udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 24
+background six udp --from remote --to c1 --source "$remote_ip6" --destination "$c1_ip6" --port 5002 --count 0 --window 4 --sizes 0-40,1000
+background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5004 --endless
+counters
+scale 1000 150
+for ((i = 0; i < REPLY; i++)); do
+	count=$REPLY
+	change
+	REPLY=$count
+	pause 0.0$((RANDOM % 5))
+done
+counted
+for flow in four six; do
+	ended $flow
+	equal "flow $flow: nothing is lost, doubled, changed or overtaken" \
+		"${got[lost]-} ${got[duplicate]-} ${got[corrupt]-} ${got[reordered]-}" "0 0 0 0" "$report"
+	at_least "flow $flow: there was much" "${got[received]-0}" 300
+done
+equal "TCP goes on" "$(running tcp && echo yes)" yes
+ended tcp
+equal "TCP is intact" "${got[lost]-}" 0 "$report"
+# What else there was is a matter of chance.
+for counter in held completed; do
+	at_least "something was $counter" "${delta[$counter]}" 1
+done
+moved
+note "$REPLY"
+equal "nothing was dropped" "${delta[dropped_held]} ${delta[dropped_high]} ${delta[purged]}" "0 0 0"
+check "all that waited were served" wait_for 5 reconciles
+restore_knobs
+finish
