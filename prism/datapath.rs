@@ -336,8 +336,9 @@ impl Shared {
         (is_accelerated || is_kept()) && !self.inflight.is_busy(cx)
     }
 
+    /// Takes hooks that are not needed away soon, if there are hooks.
     #[cold]
-    fn trim(&self, cx: &RxContext<'_>) {
+    pub(crate) fn trim(&self, cx: &RxContext<'_>) {
         if let Some(trim) = self.trim.read(cx) {
             trim.queue();
         }

@@ -7,6 +7,7 @@ use kernel::{
     sync::Arc, //
 };
 use knet::{
+    context::with_rx_context,
     express,
     gro::GroHook,
     learnt::FdbFollower,
@@ -83,6 +84,8 @@ impl Hooks {
         };
 
         hooks.shared.trim.replace(Some(trim));
+        // Frames may have been met at GRO before anybody could be told.
+        with_rx_context(|cx| hooks.shared.trim(&cx));
         Ok(hooks)
     }
 
@@ -233,6 +236,9 @@ impl Followed {
     fn follow_entry(&self, device: NetDevice<'_>, rtnl: &Rtnl) {
         if self.shared.devices.includes(device, rtnl) {
             report("ingress hook", self.ingress.add(device, rtnl));
+            if self.shared.devices.uses_gro(device) {
+                with_rx_context(|cx| self.shared.trim(&cx));
+            }
         } else {
             self.ingress.remove(device, rtnl);
         }

@@ -116,6 +116,12 @@ prism_hooks() {
 	command nft list hooks 2>/dev/null | grep -c '\[prism\]'
 }
 
+# has_no_ingress DEVICE: whether the module has no ingress hook there. It goes soon
+# after the device has handed a frame to GRO.
+has_no_ingress() {
+	! command nft list hooks netdev device "$1" | grep -q '\[prism\]'
+}
+
 # errno write|mkdir|rmdir ...: prints ok or the name of the error.
 errno() { "$WIRE" errno "$@" 2>&1; }
 

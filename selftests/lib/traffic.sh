@@ -52,7 +52,8 @@ arrived() {
 # mode sync. The counters of the second are in delta.
 same() { same_in sync "$@"; }
 
-# same_in MODE DESCRIPTION FUNCTION ARG...: the same with that mode.
+# same_in MODE DESCRIPTION FUNCTION ARG...: the same with that mode. What is in
+# `settle`, if anything, is run before packets count.
 same_in() {
 	local mode=$1 what=$2 off
 	shift 2
@@ -62,6 +63,7 @@ same_in() {
 	arrived "$what, mode off"
 	off="${got[digest]-} ${got[meta]-}"
 	mode "$mode"
+	${settle-}
 	counters
 	"$@"
 	counted
