@@ -15,6 +15,7 @@ use knet::{
     local::Local,
     netdev::NetDevice,
     queue::{
+        Memo,
         PacketQueue,
         Waiting, //
     },
@@ -110,7 +111,7 @@ impl Batch {
             let met = frame.met();
             let (verdict, packet) = frame.defer();
 
-            arrived.0.push(packet, met.word());
+            arrived.0.push(packet, Memo::of(met.word()));
             Ok(verdict)
         });
 
@@ -131,13 +132,14 @@ impl Batch {
     #[inline]
     pub(crate) fn add_decapsulated(&self, cx: &RxContext<'_>, packet: Waiting) {
         self.train
-            .with(cx, |train| train.decapsulated.push(packet, 0));
+            .with(cx, |train| train.decapsulated.push(packet, Memo::default()));
     }
 
     /// Adds a packet that a container is to receive.
     #[inline]
     pub(crate) fn add_delivered(&self, cx: &RxContext<'_>, packet: Waiting) {
-        self.train.with(cx, |train| train.delivered.push(packet, 0));
+        self.train
+            .with(cx, |train| train.delivered.push(packet, Memo::default()));
     }
 
     fn next_decapsulated(&self, cx: &RxContext<'_>) -> Option<Waiting> {
@@ -209,10 +211,10 @@ fn serve(turn: &Turn<'_, Arrived>, mut give: impl FnMut(Waiting, Met)) -> Served
 
     for packets in 0..most {
         let next = turn.stage().with(turn.context(), |arrived| arrived.0.pop());
-        let Some((packet, met)) = next else {
+        let Some((packet, memo)) = next else {
             return Served::All { packets };
         };
-        give(packet, Met::from_word(met));
+        give(packet, Met::from_word(memo.word));
     }
     Served::Some { packets: most }
 }

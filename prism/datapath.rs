@@ -48,6 +48,7 @@ use crate::{
     },
     config::PRIORITY_HIGH,
     devices::Devices,
+    displaced::Waiting,
     express::Lesson,
     found::{
         Changed,
@@ -115,6 +116,8 @@ pub(crate) struct Beside {
     pub(crate) way: Way,
     /// What of it came last.
     pub(crate) train: Train,
+    /// Where packets of it wait.
+    pub(crate) waiting: Waiting,
 }
 
 /// The flows that a CPU knows.
@@ -138,13 +141,16 @@ impl Shared {
                 batch: Batch::new()?,
                 gate: Gate::new()?,
                 trim: RcuCell::new(),
-                flows: Local::new(|| {
-                    Ok(Cache::new(KVVec::from_elem(
-                        Slot::vacant(),
-                        FLOWS_MAX,
-                        GFP_KERNEL,
-                    )?))
-                })?,
+                flows: {
+                    let mut number = 0u16;
+
+                    Local::new(|| {
+                        let slots = KVVec::from_elem(Slot::vacant(), FLOWS_MAX, GFP_KERNEL)?;
+
+                        number = number.checked_add(1).ok_or(E2BIG)?;
+                        Ok(Cache::new(slots, number))
+                    })?
+                },
                 lesson: Lesson::new()?,
                 inflight: InFlight::new()?,
                 receivers: Arc::pin_init(Receivers::new(), GFP_KERNEL)?,
@@ -192,7 +198,10 @@ impl ReceiveFrame for Path {
     #[inline]
     fn is_idle(cx: &RxContext<'_>) -> bool {
         let is_idle = |path: &Shared| {
-            path.rules.read(cx).is_none() && !path.has_queued(cx) && !path.gate.holds(cx)
+            // What is served has been looked at before it waited.
+            path.isolation.is_serving(cx)
+                || path.gate.is_serving(cx)
+                || path.rules.read(cx).is_none() && !path.has_queued(cx) && !path.gate.holds(cx)
         };
 
         current(cx).is_none_or(is_idle)
@@ -257,9 +266,6 @@ impl Shared {
         } else if device.has_gro() {
             return frame.pass();
         }
-        if self.isolation.is_serving(cx) || self.gate.is_serving(cx) {
-            return frame.pass();
-        }
         if self.inflight.is_busy(cx) {
             self.stats.count(cx, Counter::KernelBusy);
             return frame.pass();
@@ -289,16 +295,14 @@ impl Shared {
             None if settings.is_outdated() => Err(Changed),
             None => Ok(Found::unknown(Return::Merge)),
         };
-        let Ok(found) = found else {
+        let Ok(mut found) = found else {
             return self.gate.hold(cx, &self.stats, frame);
         };
 
+        self.keep_order(cx, &mut found, settings);
         if found.class != Class::High {
-            if settings.isolates() || self.isolation.holds(cx) {
-                let how = |frame: &Frame<'a>| found.how(frame);
-                return self
-                    .isolation
-                    .defer(cx, &self.stats, frame, found.class, how);
+            if settings.isolates() || self.isolation.holds(cx) || found.has_to_wait(settings) {
+                return self.defer(cx, frame, &found);
             }
             if settings.accelerates(found.class)
                 && frame.is_untagged()

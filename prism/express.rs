@@ -22,8 +22,8 @@ use knet::{
 use crate::{
     classify::{
         cache::{
-            Known,
-            Place, //
+            Place,
+            Ticket, //
         },
         Class, //
     },
@@ -50,22 +50,24 @@ impl Lesson {
 }
 
 impl Shared {
-    /// Runs a packet of any class to completion, whenever it was classified: by the short way if its
-    /// flow is known and has one, and through the kernel's layers otherwise.
+    /// Runs a packet of any class to completion that has waited: by the short way if its flow, which had
+    /// that `ticket`, is still known and has one, and through the kernel's layers otherwise.
     #[inline]
     pub(crate) fn run<'a>(
         &self,
         cx: &RxContext<'_>,
         frame: Frame<'a>,
         class: Class,
+        ticket: Ticket,
+        settings: Settings,
     ) -> Verdict<'a> {
-        let known = |rules| self.known(cx, &frame, self.stamp(rules));
-        let place = match self.rules.read(cx).map(known) {
-            Some(Known::Flow(place, _)) => Some(place),
-            _ => None,
+        let resume = |rules| {
+            let stamp = self.stamp(rules);
+            self.flows.with(cx, |flows| flows.resume(ticket, stamp))
         };
+        let place = self.rules.read(cx).and_then(resume).flatten();
 
-        self.complete(cx, frame, place, class, self.gate.settings(cx))
+        self.complete(cx, frame, place, class, settings)
     }
 
     /// The same for a packet whose flow was found at `place`, if anywhere.
@@ -127,10 +129,11 @@ impl Shared {
     /// Tries the short way.
     #[inline]
     fn express<'a>(&self, cx: &RxContext<'_>, frame: Frame<'a>, place: Place) -> Verdict<'a> {
-        let cross = |flows: Option<&mut Flows>| match flows.and_then(|flows| flows.extra(place)) {
-            Some(beside) => frame.cross(&beside.way),
-            None => Crossing::Left(frame, Leave::Learn),
-        };
+        let cross =
+            |flows: Option<&mut Flows>| match flows.and_then(|flows| flows.extra(place.ticket())) {
+                Some(beside) => frame.cross(&beside.way),
+                None => Crossing::Left(frame, Leave::Learn),
+            };
 
         match self.flows.with_option(cx, cross) {
             Crossing::Crossed(packet) => {
@@ -185,7 +188,7 @@ impl Shared {
 
         if let Some(way) = packet.way(cx, &self.inflight, &start) {
             self.flows.with(cx, |flows| {
-                if let Some(known) = flows.extra(place) {
+                if let Some(known) = flows.extra(place.ticket()) {
                     known.way = way;
                 }
             });

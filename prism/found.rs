@@ -18,7 +18,9 @@ use crate::{
         self,
         cache::{
             Known,
-            Place, //
+            Place,
+            Ticket,
+            Vacancy, //
         },
         rule::Gro,
         Class,
@@ -36,7 +38,8 @@ use crate::{
     ruleset::{
         Action,
         Pending,
-        RuleSet, //
+        RuleSet,
+        Verdict, //
     },
     settings::Settings,
     stats::Counter, //
@@ -58,6 +61,9 @@ pub(crate) struct Changed;
 /// What classification says of a frame.
 pub(crate) struct Found {
     pub(crate) class: Class,
+    /// The class of its rule. It is served in a lower one where it exceeds what that may have, or
+    /// would overtake a packet of its flow that did.
+    pub(crate) own: Class,
     /// Whether it is merged if the class is `high`.
     pub(crate) gro: Gro,
     /// Where its flow is known.
@@ -71,6 +77,7 @@ impl Found {
     pub(crate) fn unknown(how: Return) -> Self {
         Self {
             class: Class::Normal,
+            own: Class::Normal,
             gro: Gro::Bypass,
             place: None,
             how: Some(how),
@@ -79,6 +86,18 @@ impl Found {
 }
 
 impl Found {
+    /// The class of its rule, if it is served in a lower one.
+    #[inline]
+    pub(crate) fn displaced_from(&self) -> Option<Class> {
+        (self.class != self.own).then_some(self.own)
+    }
+
+    /// That of its flow, if it is known.
+    #[inline]
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.place.map_or(Ticket::NONE, |place| place.ticket())
+    }
+
     #[inline]
     pub(crate) fn how(&self, frame: &Frame<'_>) -> Return {
         self.how.unwrap_or_else(|| how_at(self.place, frame))
@@ -149,7 +168,7 @@ impl Shared {
         // Once a second, one shows the VXLAN driver that the address is in use.
         let term = ticks_of(1_000_000);
         let keep = |flows: &mut Flows| {
-            let train = &mut flows.extra(place)?.train;
+            let train = &mut flows.extra(place.ticket())?.train;
             let holds = || frame.gro_queue().is_some_and(|queue| !queue.is_empty());
 
             Some(train.keeps(frame.len(), ticks(), term, gro == Gro::Keep, holds))
@@ -160,7 +179,7 @@ impl Shared {
 
     /// What is known of the flow of a frame.
     #[inline]
-    pub(crate) fn known(&self, cx: &RxContext<'_>, frame: &Frame<'_>, stamp: u64) -> Known {
+    fn known(&self, cx: &RxContext<'_>, frame: &Frame<'_>, stamp: u64) -> Known {
         let (head, len) = (frame.head(), frame.len() as usize);
         let find = |flows: &mut Flows| flows.find(family(frame), head, len, &self.ports, stamp);
 
@@ -193,34 +212,35 @@ impl Shared {
 
         // Read before anything that is noted with it.
         let stamp = self.stamp(rules);
-        let place = match self.known(cx, frame, stamp) {
+        let vacancy = match self.known(cx, frame, stamp) {
             Known::Flow(place, rule) => match rules.rule(cx, rule) {
                 Ok(action) => {
-                    let (class, gro) = self.serve_rule(cx, action, frame, settings)?;
+                    let verdict = self.serve_rule(cx, action, frame, settings)?;
 
                     return Ok(Found {
-                        class,
-                        gro,
+                        class: verdict.class,
+                        own: verdict.own,
+                        gro: verdict.gro,
                         place: Some(place),
                         how: None,
                     });
                 }
                 Err(Pending) => None,
             },
-            Known::Place(place) => Some(place),
+            Known::Vacant(vacancy) => Some(vacancy),
             Known::Unfit => None,
         };
-        self.classify_parsed(cx, rules, frame, place, stamp, settings)
+        self.classify_parsed(cx, rules, frame, vacancy, stamp, settings)
     }
 
-    /// The same for a packet whose flow is not known. It is then noted at `place`.
+    /// The same for a packet whose flow is not known. It is then noted where there is a `vacancy`.
     #[inline(never)]
     fn classify_parsed(
         &self,
         cx: &RxContext<'_>,
         rules: &RuleSet,
         frame: &Frame<'_>,
-        place: Option<Place>,
+        vacancy: Option<Vacancy>,
         stamp: u64,
         settings: Settings,
     ) -> Result<Found, Changed> {
@@ -239,17 +259,22 @@ impl Shared {
         };
 
         let found = rules.lookup(flow);
-        let note = |flows: &mut Flows| flows.note(place?, head, stamp, found);
+        let note = |flows: &mut Flows| {
+            let vacancy = vacancy.filter(|&it| !self.is_pinned(cx, flows, it))?;
+
+            flows.note(vacancy, head, stamp, found)
+        };
         let noted = self.flows.with(cx, note).flatten();
-        let (class, gro) = match rules.rule(cx, found) {
+        let verdict = match rules.rule(cx, found) {
             Ok(action) => self.serve_rule(cx, action, frame, settings)?,
             Err(Pending) => self.serve_pending(cx, flow, frame, settings)?,
         };
         let transport = flow.transport();
 
         Ok(Found {
-            class,
-            gro,
+            class: verdict.class,
+            own: verdict.own,
+            gro: verdict.gro,
             place: noted,
             how: Some(how_of(flow.vni().is_some(), transport.protocol, frame)),
         })
@@ -265,26 +290,22 @@ impl Shared {
         action: Option<&Action>,
         frame: &Frame<'_>,
         settings: Settings,
-    ) -> Result<(Class, Gro), Changed> {
+    ) -> Result<Verdict, Changed> {
         // Behind the lookup, which may have found what was not there when the gate was passed.
         if settings.is_outdated() {
             return Err(Changed);
         }
         let Some(action) = action else {
             self.stats.count(cx, Counter::Unmatched);
-            return Ok((Class::Normal, Gro::Bypass));
+            return Ok(Verdict::NONE);
         };
 
         let verdict = action.apply(cx, frame.len());
         self.stats.count(cx, Counter::Classified);
-        if verdict.demoted {
+        if verdict.class != verdict.own {
             self.stats.count(cx, Counter::Demoted);
         }
-        if verdict.class == Class::High && settings.isolates() && !self.isolation.admits_high(cx) {
-            self.stats.count(cx, Counter::Capped);
-            return Ok((Class::Normal, Gro::Bypass));
-        }
-        Ok((verdict.class, verdict.gro))
+        Ok(verdict)
     }
 
     /// The same while changes of the rules are pending.
@@ -295,7 +316,7 @@ impl Shared {
         flow: &Flow,
         frame: &Frame<'_>,
         settings: Settings,
-    ) -> Result<(Class, Gro), Changed> {
+    ) -> Result<Verdict, Changed> {
         self.serve_rule(cx, self.rules.find(cx, flow), frame, settings)
     }
 

@@ -22,6 +22,7 @@ use knet::{
     context::RxContext,
     netdev::NetDevice,
     queue::{
+        Memo,
         PacketQueue,
         Waiting, //
     },
@@ -159,14 +160,14 @@ impl Gate {
             if held.0.len() >= HELD_MAX {
                 return Err(frame);
             }
-            let met = frame.met();
+            let memo = Memo::of(frame.met().word());
             let (verdict, packet) = frame.defer();
 
             // One that was let through and met another change has its place in front.
             if stage.is_serving() {
-                held.0.push_front(packet, met.word());
+                held.0.push_front(packet, memo);
             } else {
-                held.0.push(packet, met.word());
+                held.0.push(packet, memo);
             }
             Ok(verdict)
         });
@@ -244,8 +245,8 @@ impl Shared {
             return Served::Some { packets: 0 };
         }
         seen.adopt(settings);
-        while let Some((packet, met)) = next(turn) {
-            turn.run(packet, Met::from_word(met), |cx, frame| {
+        while let Some((packet, memo)) = next(turn) {
+            turn.run(packet, Met::from_word(memo.word), |cx, frame| {
                 self.receive_adopted(cx, frame, settings)
             });
             if settings.is_outdated() {
@@ -256,6 +257,6 @@ impl Shared {
     }
 }
 
-fn next(turn: &Turn<'_, Held>) -> Option<(Waiting, u32)> {
+fn next(turn: &Turn<'_, Held>) -> Option<(Waiting, Memo)> {
     turn.stage().with(turn.context(), |held| held.0.pop())
 }

@@ -14,6 +14,7 @@ mod config;
 mod control;
 mod datapath;
 mod devices;
+mod displaced;
 mod express;
 mod found;
 mod gate;

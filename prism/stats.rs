@@ -50,6 +50,8 @@ counters! {
     Classified = c"classified",
     /// Matched a rule and exceeded its rate: treated as of class `normal`.
     Demoted = c"demoted",
+    /// Treated as of class `normal`, not to overtake one of its flow that had to wait.
+    Displaced = c"displaced",
     /// Run to completion: taken out of its batch and put through all stages at once.
     Completed = c"completed",
     /// Of class `high`, and left to GRO to be merged.
@@ -279,10 +281,16 @@ impl Stats {
     /// Counts one packet.
     #[inline]
     pub(crate) fn count(&self, cx: &RxContext<'_>, counter: impl Into<Counter>) {
+        self.add(cx, counter, 1);
+    }
+
+    /// Counts `packets` packets.
+    #[inline]
+    pub(crate) fn add(&self, cx: &RxContext<'_>, counter: impl Into<Counter>, packets: u32) {
         if let Some(count) = self.0.get(cx).0.get(counter.into() as usize) {
             // Only this CPU writes it.
             count.store(
-                count.load(Ordering::Relaxed).wrapping_add(1),
+                count.load(Ordering::Relaxed).wrapping_add(packets.into()),
                 Ordering::Relaxed,
             );
         }
@@ -292,7 +300,7 @@ impl Stats {
     ///
     /// Context: process.
     pub(crate) fn count_many(&self, counter: Counter, packets: u32) {
-        with_rx_context(|cx| (0..packets).for_each(|_| self.count(&cx, counter)));
+        with_rx_context(|cx| self.add(&cx, counter, packets));
     }
 
     /// How many packets all CPUs have counted.

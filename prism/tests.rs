@@ -78,7 +78,7 @@ mod ruleset {
                 Err(Pending) => rules.find(&cx, &flow),
             };
             let verdict = action?.apply(&cx, BYTES);
-            Some((verdict.class, verdict.demoted))
+            Some((verdict.class, verdict.class != verdict.own))
         })
     }
 

@@ -106,7 +106,9 @@ machine() {
 		files+=("$run/share.erofs")
 	fi
 	disks "${files[@]}"
-	args+=(-device "virtio-serial-pci${icount:+,ioeventfd=off}")
+	# With event indices, QEMU may miss that the guest has written, and then does
+	# for good: it looks at the queue before its own index is seen.
+	args+=(-device "virtio-serial-pci,event_idx=off${icount:+,ioeventfd=off}")
 	[ -n "$interactive" ] || port stdio,id=out,signal=on out
 	port "file,id=verdict,path=$run/verdict" verdict
 	port "file,id=result,path=$run/result" result

@@ -112,7 +112,40 @@ impl Drop for Waiting {
     }
 }
 
-/// Packets in a row, the first to leave first, each with a word of its owner's.
+/// What the owner of a packet keeps of it while it waits.
+#[derive(Clone, Copy, Default)]
+pub struct Memo {
+    /// As the owner likes.
+    pub word: u32,
+    /// The same.
+    pub ticket: u64,
+}
+
+impl Memo {
+    /// With a word alone.
+    #[inline]
+    pub fn of(word: u32) -> Self {
+        Self { word, ticket: 0 }
+    }
+
+    #[inline]
+    fn of_c(memo: bindings::knet_memo) -> Self {
+        Self {
+            word: memo.word,
+            ticket: memo.ticket,
+        }
+    }
+
+    #[inline]
+    fn to_c(self) -> bindings::knet_memo {
+        bindings::knet_memo {
+            ticket: self.ticket,
+            word: self.word,
+        }
+    }
+}
+
+/// Packets in a row, the first to leave first, each with a memo of its owner's.
 ///
 /// # Invariants
 ///
@@ -138,40 +171,43 @@ impl PacketQueue {
 
     /// Adds a packet at the end.
     #[inline]
-    pub fn push(&mut self, packet: Waiting, word: u32) {
+    pub fn push(&mut self, packet: Waiting, memo: Memo) {
         // SAFETY: The packet is ours and on no list; the queue is borrowed exclusively.
-        unsafe { bindings::knet_queue_push(&mut self.0, packet.into_raw().as_ptr(), word) };
+        unsafe { bindings::knet_queue_push(&mut self.0, packet.into_raw().as_ptr(), memo.to_c()) };
     }
 
     /// Adds a packet in front of all others.
-    pub fn push_front(&mut self, packet: Waiting, word: u32) {
+    pub fn push_front(&mut self, packet: Waiting, memo: Memo) {
         // SAFETY: As above.
-        unsafe { bindings::knet_queue_push_front(&mut self.0, packet.into_raw().as_ptr(), word) };
+        unsafe {
+            bindings::knet_queue_push_front(&mut self.0, packet.into_raw().as_ptr(), memo.to_c())
+        };
     }
 
     /// Takes the first packet.
     #[inline]
-    pub fn pop(&mut self) -> Option<(Waiting, u32)> {
-        let mut word = 0;
+    pub fn pop(&mut self) -> Option<(Waiting, Memo)> {
+        let mut memo = bindings::knet_memo::default();
         // SAFETY: The queue is borrowed exclusively.
-        let skb = unsafe { bindings::knet_queue_pop(&mut self.0, &mut word) };
+        let skb = unsafe { bindings::knet_queue_pop(&mut self.0, &mut memo) };
 
         // INVARIANT: By the type invariants.
-        NonNull::new(skb).map(|skb| (Waiting(skb), word))
+        NonNull::new(skb).map(|skb| (Waiting(skb), Memo::of_c(memo)))
     }
 
-    /// Drops all packets that were received on `device`, and calls `gone` with the word of each. How many packets that were.
+    /// Drops all packets that were received on `device`, and calls `gone` with the memo of each. How many
+    /// packets that were.
     ///
     /// Context: BH off.
-    pub fn purge<F: FnMut(u32)>(&mut self, device: NetDevice<'_>, mut gone: F) -> u32 {
+    pub fn purge<F: FnMut(Memo)>(&mut self, device: NetDevice<'_>, mut gone: F) -> u32 {
         let before = self.len();
 
         /// # Safety
         ///
         /// `data` is an `F` that nobody else uses.
-        unsafe extern "C" fn call<F: FnMut(u32)>(data: *mut c_void, word: u32) {
+        unsafe extern "C" fn call<F: FnMut(Memo)>(data: *mut c_void, memo: bindings::knet_memo) {
             // SAFETY: By the safety requirements of this function.
-            unsafe { (*data.cast::<F>())(word) };
+            unsafe { (*data.cast::<F>())(Memo::of_c(memo)) };
         }
 
         // SAFETY: The queue is borrowed exclusively; the callback gets the closure it expects.

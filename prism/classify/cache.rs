@@ -30,6 +30,8 @@ use super::{
 pub struct Slot<T> {
     words: Words,
     stamp: u64,
+    /// That of the flow, of which no other has the same.
+    ticket: Ticket,
     ports: u32,
     /// The index of a rule, or [`NONE`](Self::NONE).
     rule: u32,
@@ -49,6 +51,7 @@ impl<T: Default> Slot<T> {
         Self {
             words: Words::ZERO,
             stamp: Self::VACANT,
+            ticket: Ticket::NONE,
             ports: 0,
             rule: Self::NONE,
             shape: Shape::V4,
@@ -57,11 +60,65 @@ impl<T: Default> Slot<T> {
     }
 }
 
-/// Where a packet's flow belongs.
+/// Where a packet's flow may be noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vacancy {
+    shape: Shape,
+    index: usize,
+}
+
+/// A flow that was noted in a cache, to be found again without a packet: the number of the cache, that
+/// of the flow in it, and the index of its slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket(u64);
+
+impl Ticket {
+    /// Of no flow.
+    pub const NONE: Self = Self(0);
+    /// How many bits the index has.
+    const INDEX_BITS: u32 = 16;
+    /// How many bits the number of a flow has. Numbers begin anew after as many flows as a cache notes in
+    /// an hour at a million in a second; a ticket is good for as long as a packet may wait.
+    const FLOW_BITS: u32 = 32;
+
+    /// The first of the cache with this number.
+    const fn first(cache: u16) -> Self {
+        Self((cache as u64) << (Self::INDEX_BITS + Self::FLOW_BITS))
+    }
+
+    /// The next of the same cache, for a flow in the slot at `index`.
+    #[inline]
+    fn next(self, index: usize) -> Self {
+        const INDEX: u64 = (1 << Ticket::INDEX_BITS) - 1;
+        const FLOW: u64 = ((1 << Ticket::FLOW_BITS) - 1) << Ticket::INDEX_BITS;
+        let flow = (self.0 | INDEX).wrapping_add(1) & FLOW;
+
+        Self(self.0 & !(FLOW | INDEX) | flow | index as u64 & INDEX)
+    }
+
+    #[inline]
+    fn index(self) -> usize {
+        self.0 as u16 as usize
+    }
+
+    /// The ticket as a word.
+    #[inline]
+    pub fn word(self) -> u64 {
+        self.0
+    }
+
+    /// From its word.
+    #[inline]
+    pub fn from_word(word: u64) -> Self {
+        Self(word)
+    }
+}
+
+/// Where a packet's flow is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     shape: Shape,
-    index: usize,
+    ticket: Ticket,
 }
 
 impl Place {
@@ -69,6 +126,12 @@ impl Place {
     #[inline]
     pub fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// What the flow is found by again.
+    #[inline]
+    pub fn ticket(&self) -> Ticket {
+        self.ticket
     }
 }
 
@@ -78,16 +141,18 @@ pub enum Known {
     /// The rule of its flow, if there is one: what the table said when the flow was noted here.
     Flow(Place, Option<usize>),
     /// Nothing, but its flow may be noted here.
-    Place(Place),
+    Vacant(Vacancy),
     /// Nothing, and its headers are of no kind that is kept.
     Unfit,
 }
 
 /// Known flows, each in the only slot where it may be. A flow takes the slot of another.
 ///
-/// The number of slots is a power of two.
+/// The number of slots is a power of two, and at most 65,536.
 pub struct Cache<S> {
     slots: S,
+    /// That of the flow that was noted last.
+    ticket: Ticket,
 }
 
 impl<T, S> Cache<S>
@@ -95,9 +160,12 @@ where
     T: Default,
     S: DerefMut<Target = [Slot<T>]>,
 {
-    /// A cache over the memory of the caller.
-    pub fn new(slots: S) -> Self {
-        Self { slots }
+    /// A cache over the memory of the caller. No other has the same number, which is not zero.
+    pub fn new(slots: S, number: u16) -> Self {
+        Self {
+            slots,
+            ticket: Ticket::first(number),
+        }
     }
 
     /// What is known of a packet whose flow was noted with this `stamp`, which is not zero.
@@ -122,48 +190,69 @@ where
         let Some(found) = template::find(family, head, len, vxlan, get) else {
             return Known::Unfit;
         };
-        let place = Place {
-            shape: found.shape,
-            index: index(found.hash),
-        };
+        let index = index(found.hash);
+        let shape = found.shape;
 
-        match self.slots.get(place.index).filter(|_| found.is_same) {
+        match self.slots.get(index).filter(|_| found.is_same) {
             Some(slot) => {
                 let rule = (slot.rule != Slot::<T>::NONE).then_some(slot.rule as usize);
+                let ticket = slot.ticket;
 
-                Known::Flow(place, rule)
+                Known::Flow(Place { shape, ticket }, rule)
             }
-            None => Known::Place(place),
+            None => Known::Vacant(Vacancy { shape, index }),
         }
     }
 
-    /// Notes the flow of a packet that [`find`](Self::find) gave `place` and
+    /// Where the flow with this ticket is known, if it is still, and its `stamp` is this one.
+    #[inline]
+    pub fn resume(&self, ticket: Ticket, stamp: u64) -> Option<Place> {
+        let slot = self.slots.get(ticket.index())?;
+        let shape = slot.shape;
+
+        (slot.ticket == ticket && slot.stamp == stamp).then_some(Place { shape, ticket })
+    }
+
+    /// Notes the flow of a packet that [`find`](Self::find) gave `vacancy` and
     /// [`parse`](super::parse) a flow, with what a table said of it. Returns the place if that was done.
     #[inline]
     pub fn note(
         &mut self,
-        place: Place,
+        vacancy: Vacancy,
         head: &[u8],
         stamp: u64,
         rule: Option<usize>,
     ) -> Option<Place> {
-        let slot = self.slots.get_mut(place.index)?;
-        let (words, ports) = template::of(place.shape, head)?;
+        let Vacancy { shape, index } = vacancy;
+        let slot = self.slots.get_mut(index)?;
+        let (words, ports) = template::of(shape, head)?;
+        let ticket = self.ticket.next(index);
 
         *slot = Slot {
             words,
             stamp,
+            ticket,
             ports,
             rule: rule.map_or(Slot::<T>::NONE, |rule| rule as u32),
-            shape: place.shape,
+            shape,
             extra: T::default(),
         };
-        Some(place)
+        self.ticket = ticket;
+        Some(Place { shape, ticket })
     }
 
-    /// What the caller keeps beside the flow at `place`.
+    /// What the caller keeps beside the flow with this ticket, unless another flow has its slot now.
     #[inline]
-    pub fn extra(&mut self, place: Place) -> Option<&mut T> {
-        self.slots.get_mut(place.index).map(|slot| &mut slot.extra)
+    pub fn extra(&mut self, ticket: Ticket) -> Option<&mut T> {
+        let slot = self.slots.get_mut(ticket.index())?;
+
+        (slot.ticket == ticket).then_some(&mut slot.extra)
+    }
+
+    /// What the caller keeps beside the flow that is to make place, if there is one.
+    pub fn occupant(&self, vacancy: Vacancy) -> Option<&T> {
+        let slot = self.slots.get(vacancy.index)?;
+
+        (slot.ticket != Ticket::NONE).then_some(&slot.extra)
     }
 }

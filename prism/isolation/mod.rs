@@ -42,12 +42,16 @@ use crate::{
 };
 
 use self::queues::{
-    Note,
+    Displaced,
     Queues,
     Room, //
 };
 
-pub(crate) use self::queues::Return;
+pub(crate) use self::queues::{
+    Note,
+    Return,
+    Standing, //
+};
 
 /// By how many packets class `high` may exceed its share for a moment: what a NIC's poll brings.
 const SHARE_SLACK: u32 = 64;
@@ -65,6 +69,9 @@ pub(crate) struct Seen {
     others: AtomicU32,
     /// Whether what GRO gives back in this turn is of a class that is accelerated.
     accelerates: AtomicBool,
+    /// How many packets wait that are displaced, and how many of those are of flows that are not known.
+    displaced: AtomicU32,
+    strangers: AtomicU32,
 }
 
 impl Seen {
@@ -107,6 +114,13 @@ impl Seen {
 
         self.others
             .store(others.saturating_add(packets), Ordering::Relaxed);
+    }
+
+    /// Tells how many packets are displaced.
+    #[cold]
+    fn are_displaced(&self, displaced: Displaced) {
+        self.displaced.store(displaced.packets, Ordering::Relaxed);
+        self.strangers.store(displaced.strangers, Ordering::Relaxed);
     }
 
     fn nothing_waits(&self) {
@@ -185,7 +199,23 @@ impl Isolation {
         true
     }
 
-    /// Has a frame of `class` wait, to be given back as `how` says, or drops it.
+    /// Whether packets wait on this CPU that are displaced.
+    #[inline]
+    pub(crate) fn displaces(&self, cx: &RxContext<'_>) -> bool {
+        let seen = self.stages.here(cx).seen();
+
+        seen.displaced.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether some of them are of flows that are not known.
+    pub(crate) fn displaces_strangers(&self, cx: &RxContext<'_>) -> bool {
+        let seen = self.stages.here(cx).seen();
+
+        seen.strangers.load(Ordering::Relaxed) != 0
+    }
+
+    /// Has a frame of `class` wait, of which `note` is kept, or drops it. What was noted of another one that
+    /// had to make room.
     #[inline]
     pub(crate) fn defer<'a>(
         &self,
@@ -193,46 +223,51 @@ impl Isolation {
         stats: &Stats,
         frame: Frame<'a>,
         class: Class,
-        how: impl FnOnce(&Frame<'a>) -> Return,
-    ) -> Verdict<'a> {
+        note: impl FnOnce(&Frame<'a>) -> Note,
+    ) -> (Verdict<'a>, Option<Note>) {
         let Some(index) = class.waiting_index() else {
-            return frame.pass();
+            return (frame.pass(), None);
         };
         let stage = self.stages.here(cx);
 
         stage.note_driver(&frame);
         stats.count(cx, Counter::deferred(index));
         let added = stage.with(cx, |queues| {
+            // What waits has a turn coming: it is scheduled by the first, and then by the turns.
+            let is_first = queues.is_empty();
             let room = queues.make_room(index);
 
             // Before anything else is spent on it.
             if matches!(room, Room::None) {
                 return Err(frame);
             }
-            let note = Note {
-                bytes: frame.len(),
-                how: how(&frame),
-                met: frame.met(),
-            };
+            let note = note(&frame);
             let (verdict, packet) = frame.defer();
 
             queues.push(index, packet, note);
-            Ok((verdict, room))
+            let was_displaced = matches!(&room, Room::Made(_, _, gone) if gone.is_displaced());
+            if note.is_displaced() || was_displaced {
+                stage.seen().are_displaced(queues.displaced());
+            }
+            Ok((verdict, room, is_first))
         });
 
         // Behind the lock, as dropping takes longer.
         match added {
-            Ok((verdict, room)) => {
-                stage.schedule(cx);
-                if let Room::Made(packet, index) = room {
-                    drop(packet);
-                    stats.count(cx, Counter::dropped(index));
+            Ok((verdict, room, is_first)) => {
+                if is_first {
+                    stage.schedule(cx);
                 }
-                verdict
+                let Room::Made(packet, index, gone) = room else {
+                    return (verdict, None);
+                };
+                drop(packet);
+                stats.count(cx, Counter::dropped(index));
+                (verdict, Some(gone))
             }
             Err(frame) => {
                 stats.count(cx, Counter::dropped(index));
-                frame.discard()
+                (frame.discard(), None)
             }
         }
     }

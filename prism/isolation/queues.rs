@@ -5,14 +5,17 @@
 use knet::{
     netdev::NetDevice,
     queue::{
+        Memo,
         PacketQueue,
         Waiting, //
     },
+    Frame,
     Met, //
 };
 
 use crate::{
     classify::{
+        cache::Ticket,
         drr::Drr,
         Class, //
     },
@@ -21,6 +24,7 @@ use crate::{
         LIMIT_BYTES,
         WEIGHTS, //
     },
+    found::Found,
 };
 
 /// A class keeps this part of all that wait, as 1 over this.
@@ -35,29 +39,119 @@ pub(crate) enum Return {
     Alone,
 }
 
-/// What is known of a packet that waits, as the word that the queue keeps for it.
+/// What is known of a packet that waits, as the memo that the queue keeps of it.
 #[derive(Clone, Copy)]
-pub(super) struct Note {
+pub(crate) struct Note {
     pub(super) bytes: u32,
     pub(super) how: Return,
     pub(super) met: Met,
+    /// That of its flow, if it is known.
+    pub(super) ticket: Ticket,
+    pub(super) standing: Standing,
+}
+
+/// Where a packet waits, for those whose flow may have others elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Standing {
+    /// Its flow has all in one place.
+    Plain,
+    /// In class `interactive`, which is its own.
+    Interactive,
+    /// In class `normal`, and its own is `high`.
+    FromHigh,
+    /// In class `normal`, and its own is `interactive`.
+    FromInteractive,
+}
+
+impl Standing {
+    /// From the lowest two bits of a word.
+    #[inline]
+    fn from_bits(word: u32) -> Self {
+        match word & 3 {
+            0 => Self::Plain,
+            1 => Self::Interactive,
+            2 => Self::FromHigh,
+            _ => Self::FromInteractive,
+        }
+    }
+
+    /// Of a packet of class `own` that waits in `class`.
+    #[inline]
+    fn of(own: Class, class: Class) -> Self {
+        match (own, class) {
+            (Class::High, Class::Normal) => Self::FromHigh,
+            (Class::Interactive, Class::Normal) => Self::FromInteractive,
+            (Class::Interactive, _) => Self::Interactive,
+            _ => Self::Plain,
+        }
+    }
+
+    /// Whether it is displaced, and from where.
+    #[inline]
+    pub(crate) fn displaced_from(self) -> Option<Class> {
+        match self {
+            Self::FromHigh => Some(Class::High),
+            Self::FromInteractive => Some(Class::Interactive),
+            Self::Plain | Self::Interactive => None,
+        }
+    }
 }
 
 impl Note {
-    const MERGE: u32 = 1 << Met::BITS;
-    const BYTES_SHIFT: u32 = Met::BITS + 1;
+    /// Of a frame that is about to wait.
+    #[inline]
+    pub(crate) fn new(frame: &Frame<'_>, found: &Found) -> Self {
+        Self {
+            bytes: frame.len(),
+            how: found.how(frame),
+            met: frame.met(),
+            ticket: found.ticket(),
+            standing: Standing::of(found.own, found.class),
+        }
+    }
 
-    fn to_word(self) -> u32 {
+    /// Where the packet waits.
+    #[inline]
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Whether that is in a lower class than that of its rule.
+    #[inline]
+    pub(super) fn is_displaced(&self) -> bool {
+        self.standing.displaced_from().is_some()
+    }
+
+    /// That of the packet's flow.
+    #[inline]
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    const MERGE: u32 = 1 << Met::BITS;
+    const STANDING_SHIFT: u32 = Met::BITS + 1;
+    const BYTES_SHIFT: u32 = Met::BITS + 3;
+
+    fn to_memo(self) -> Memo {
         let merge = match self.how {
             Return::Merge => Self::MERGE,
             Return::Alone => 0,
         };
 
         // Packets are far shorter.
-        self.bytes.wrapping_shl(Self::BYTES_SHIFT) | merge | self.met.word()
+        let bytes = self.bytes.wrapping_shl(Self::BYTES_SHIFT);
+        let standing = (self.standing as u32).wrapping_shl(Self::STANDING_SHIFT);
+
+        Memo {
+            word: bytes | standing | merge | self.met.word(),
+            ticket: self.ticket.word(),
+        }
     }
 
-    fn of_word(word: u32) -> Self {
+    fn of_memo(memo: Memo) -> Self {
+        let word = memo.word;
+
         Self {
             bytes: word >> Self::BYTES_SHIFT,
             how: if word & Self::MERGE != 0 {
@@ -66,6 +160,8 @@ impl Note {
                 Return::Alone
             },
             met: Met::from_word(word),
+            ticket: Ticket::from_word(memo.ticket),
+            standing: Standing::from_bits(word >> Self::STANDING_SHIFT),
         }
     }
 }
@@ -75,7 +171,7 @@ pub(super) enum Room {
     /// There was.
     Free,
     /// There is, once this packet is dropped, which was of the class with that index.
-    Made(Waiting, usize),
+    Made(Waiting, usize, Note),
     /// The packet has to be dropped itself.
     None,
 }
@@ -87,6 +183,28 @@ pub(crate) struct Queues {
     drr: Drr<{ Class::WAITING }>,
     packets: u32,
     bytes: u64,
+    /// How many of them are displaced, and of flows that are not known.
+    displaced: Displaced,
+}
+
+/// How many packets wait in a lower class than that of their rule.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Displaced {
+    pub(super) packets: u32,
+    /// Those of flows that are not known.
+    pub(super) strangers: u32,
+}
+
+impl Displaced {
+    #[inline]
+    fn change(&mut self, note: Note, f: impl Fn(u32) -> u32) {
+        if note.is_displaced() {
+            self.packets = f(self.packets);
+            if note.ticket == Ticket::NONE {
+                self.strangers = f(self.strangers);
+            }
+        }
+    }
 }
 
 impl Queues {
@@ -94,6 +212,12 @@ impl Queues {
     #[inline]
     pub(super) fn packets(&self) -> u32 {
         self.packets
+    }
+
+    /// Whether none waits.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets == 0
     }
 
     /// Sees to it that there is room for a packet of the class with the index `class`. Where there is none,
@@ -121,8 +245,8 @@ impl Queues {
             .rposition(|yes| yes)
             .filter(|&victim| victim != class);
 
-        match victim.and_then(|victim| Some((self.pop(victim)?.0, victim))) {
-            Some((packet, victim)) => Room::Made(packet, victim),
+        match victim.and_then(|victim| Some((self.pop(victim)?, victim))) {
+            Some(((packet, note), victim)) => Room::Made(packet, victim, note),
             None => Room::None,
         }
     }
@@ -131,16 +255,17 @@ impl Queues {
     #[inline]
     pub(super) fn push(&mut self, class: usize, packet: Waiting, note: Note) {
         if let Some(queue) = self.classes.get_mut(class) {
-            queue.push(packet, note.to_word());
+            queue.push(packet, note.to_memo());
             self.packets = self.packets.saturating_add(1);
             self.bytes = self.bytes.saturating_add(note.bytes.into());
+            self.displaced.change(note, |count| count.saturating_add(1));
         }
     }
 
     #[inline]
     fn pop(&mut self, class: usize) -> Option<(Waiting, Note)> {
-        let (packet, word) = self.classes.get_mut(class)?.pop()?;
-        let note = Note::of_word(word);
+        let (packet, memo) = self.classes.get_mut(class)?.pop()?;
+        let note = Note::of_memo(memo);
 
         self.forget(note);
         Some((packet, note))
@@ -150,6 +275,13 @@ impl Queues {
     fn forget(&mut self, note: Note) {
         self.packets = self.packets.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(note.bytes.into());
+        self.displaced.change(note, |count| count.saturating_sub(1));
+    }
+
+    /// How many packets are displaced.
+    #[inline]
+    pub(super) fn displaced(&self) -> Displaced {
+        self.displaced
     }
 
     /// Whether packets of several classes waited when the last was taken.
@@ -179,13 +311,17 @@ impl Queues {
             classes,
             packets,
             bytes,
+            displaced,
             ..
         } = self;
 
         for queue in classes {
-            queue.purge(device, |word| {
+            queue.purge(device, |memo| {
+                let note = Note::of_memo(memo);
+
                 *packets = packets.saturating_sub(1);
-                *bytes = bytes.saturating_sub(Note::of_word(word).bytes.into());
+                *bytes = bytes.saturating_sub(note.bytes.into());
+                displaced.change(note, |count| count.saturating_sub(1));
             });
         }
         before.saturating_sub(self.packets)

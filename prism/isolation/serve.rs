@@ -22,6 +22,7 @@ use crate::{
         current,
         Shared, //
     },
+    settings::Settings,
     stats::Counter, //
 };
 
@@ -75,14 +76,11 @@ impl Shared {
         };
 
         let served = serve(turn, most, |packet, note, class| {
-            self.stats.count(cx, Counter::Served);
-            self.give_back(
-                turn,
-                packet,
-                note,
-                class.filter(|&class| settings.accelerates(class)),
-            )
+            self.give_back(turn, packet, note, class, settings)
         });
+        let (Served::All { packets } | Served::Some { packets }) = served;
+
+        self.stats.add(cx, Counter::Served, packets);
         if matches!(served, Served::Some { .. }) {
             turn.poll_driver();
         }
@@ -91,21 +89,29 @@ impl Shared {
 }
 
 impl Shared {
-    /// Gives a packet back to the kernel, by the mode's way if it is of an `accelerated` class. Whether it
-    /// was merged with one before.
+    /// Gives a packet back to the kernel, by the mode's way if it is of a `class` that is accelerated.
+    /// Whether it was merged with one before.
     #[inline]
     fn give_back(
         &self,
         turn: &Turn<'_, Queues>,
         packet: Waiting,
         note: Note,
-        accelerated: Option<Class>,
+        class: Option<Class>,
+        settings: Settings,
     ) -> bool {
-        let may_run = note.how == Return::Alone && note.met.is_untagged();
+        let own = note.standing.displaced_from().or(class);
+        let accelerated = class.filter(|_| own.is_some_and(|own| settings.accelerates(own)));
+        self.went(turn.context(), note);
+        // What comes behind of class high is not merged either.
+        let may_run =
+            own == Some(Class::High) || note.how == Return::Alone && note.met.is_untagged();
 
         if let Some(class) = accelerated.filter(|_| may_run) {
             self.stats.count(turn.context(), Counter::Accelerated);
-            turn.run(packet, note.met, |cx, frame| self.run(cx, frame, class));
+            turn.run(packet, note.met, |cx, frame| {
+                self.run(cx, frame, class, note.ticket, settings)
+            });
             return false;
         }
         receive_as(turn, accelerated.is_some());
@@ -149,15 +155,25 @@ fn serve(
             if queues.are_mixed() {
                 seen.contested();
             }
-            next
+            if matches!(&next, Some((_, note, _)) if note.is_displaced()) {
+                seen.are_displaced(queues.displaced());
+            }
+            next.map(|next| (next, queues.is_empty()))
         });
-        let Some((packet, note, class)) = next else {
+        // Nothing waits between two turns, or what was added since has the next one scheduled.
+        let is_last = match next {
+            Some(((packet, note, class), is_last)) => {
+                packets = packets.saturating_add(1);
+                if give(packet, note, Class::of_waiting_index(class)) {
+                    merged = merged.saturating_add(1);
+                }
+                is_last
+            }
+            None => true,
+        };
+        if is_last {
             seen.nothing_waits();
             return Served::All { packets };
-        };
-        packets = packets.saturating_add(1);
-        if give(packet, note, Class::of_waiting_index(class)) {
-            merged = merged.saturating_add(1);
         }
     }
     seen.served(packets);

@@ -61,7 +61,8 @@ pub(crate) use self::{
         Action,
         BuildError,
         Pending,
-        RuleSet, //
+        RuleSet,
+        Verdict, //
     },
     state::RuleState,
 };

@@ -54,10 +54,19 @@ const SEEDS: u32 = 4;
 pub(crate) struct Verdict {
     /// The class to serve the packet in.
     pub(crate) class: Class,
-    /// Whether that is a lower class than the rule's, because its rate is exceeded.
-    pub(crate) demoted: bool,
+    /// The rule's own, which is higher where its rate is exceeded.
+    pub(crate) own: Class,
     /// Whether it is merged if the class is `high`.
     pub(crate) gro: Gro,
+}
+
+impl Verdict {
+    /// Of a packet for which there is no rule.
+    pub(crate) const NONE: Self = Self {
+        class: Class::Normal,
+        own: Class::Normal,
+        gro: Gro::Bypass,
+    };
 }
 
 /// A rule that was enabled.
@@ -137,15 +146,14 @@ impl Action {
         if self.state.admits(cx, self.rate) {
             return Verdict {
                 class: self.class,
-                demoted: false,
+                own: self.class,
                 gro: self.gro,
             };
         }
-        // Classes are ordered from high to low: a rule below normal stays where it is.
-        let class = self.class.max(Class::Normal);
         Verdict {
-            class,
-            demoted: class != self.class,
+            // Classes are ordered from high to low: a rule below normal stays where it is.
+            class: self.class.max(Class::Normal),
+            own: self.class,
             gro: self.gro,
         }
     }

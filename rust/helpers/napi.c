@@ -30,20 +30,16 @@ struct knet_napi {
 	u32 driver_round;
 };
 
-/* While a packet waits, its owner's word is where GRO had its own state. */
-struct waiting {
-	u32 word;
-};
-
-static struct waiting *waiting(struct sk_buff *skb)
+/* Where GRO had its own state. */
+static struct knet_memo *memo_of(struct sk_buff *skb)
 {
-	BUILD_BUG_ON(sizeof(struct waiting) > sizeof(skb->cb));
-	return (struct waiting *)skb->cb;
+	BUILD_BUG_ON(sizeof(struct knet_memo) > sizeof(skb->cb));
+	return (struct knet_memo *)skb->cb;
 }
 
-void knet_queue_push(struct knet_queue *queue, struct sk_buff *skb, u32 word)
+void knet_queue_push(struct knet_queue *queue, struct sk_buff *skb, struct knet_memo memo)
 {
-	waiting(skb)->word = word;
+	*memo_of(skb) = memo;
 	skb->next = NULL;
 	if (queue->head)
 		queue->tail->next = skb;
@@ -53,9 +49,9 @@ void knet_queue_push(struct knet_queue *queue, struct sk_buff *skb, u32 word)
 	queue->packets++;
 }
 
-void knet_queue_push_front(struct knet_queue *queue, struct sk_buff *skb, u32 word)
+void knet_queue_push_front(struct knet_queue *queue, struct sk_buff *skb, struct knet_memo memo)
 {
-	waiting(skb)->word = word;
+	*memo_of(skb) = memo;
 	skb->next = queue->head;
 	if (!queue->head)
 		queue->tail = skb;
@@ -64,7 +60,7 @@ void knet_queue_push_front(struct knet_queue *queue, struct sk_buff *skb, u32 wo
 }
 
 /* The first packet, or NULL. */
-struct sk_buff *knet_queue_pop(struct knet_queue *queue, u32 *word)
+struct sk_buff *knet_queue_pop(struct knet_queue *queue, struct knet_memo *memo)
 {
 	struct sk_buff *skb = queue->head;
 
@@ -73,24 +69,24 @@ struct sk_buff *knet_queue_pop(struct knet_queue *queue, u32 *word)
 	queue->head = skb->next;
 	queue->packets--;
 	skb_mark_not_on_list(skb);
-	*word = waiting(skb)->word;
+	*memo = *memo_of(skb);
 	return skb;
 }
 
 /* Drops what was received on @dev and tells of each packet. */
 void knet_queue_purge(struct knet_queue *queue, const struct net_device *dev,
-		      void (*gone)(void *data, u32 word), void *data)
+		      void (*gone)(void *data, struct knet_memo memo), void *data)
 {
 	struct knet_queue kept = {};
+	struct knet_memo memo;
 	struct sk_buff *skb;
-	u32 word;
 
-	while ((skb = knet_queue_pop(queue, &word))) {
+	while ((skb = knet_queue_pop(queue, &memo))) {
 		if (skb->dev != dev) {
-			knet_queue_push(&kept, skb, word);
+			knet_queue_push(&kept, skb, memo);
 			continue;
 		}
-		gone(data, word);
+		gone(data, memo);
 		kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
 	}
 	*queue = kept;

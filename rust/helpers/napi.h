@@ -12,18 +12,24 @@ struct list_head;
 struct net_device;
 struct sk_buff;
 
-/* Packets in a row, each with a word of its owner's. All zero is empty. */
+/* What the owner of a packet keeps of it while it waits. */
+struct knet_memo {
+	u64 ticket;
+	u32 word;
+};
+
+/* Packets in a row, each with a memo. All zero is empty. */
 struct knet_queue {
 	struct sk_buff *head;
 	struct sk_buff *tail;	/* where there is a head */
 	u32 packets;
 };
 
-void knet_queue_push(struct knet_queue *queue, struct sk_buff *skb, u32 word);
-void knet_queue_push_front(struct knet_queue *queue, struct sk_buff *skb, u32 word);
-struct sk_buff *knet_queue_pop(struct knet_queue *queue, u32 *word);
+void knet_queue_push(struct knet_queue *queue, struct sk_buff *skb, struct knet_memo memo);
+void knet_queue_push_front(struct knet_queue *queue, struct sk_buff *skb, struct knet_memo memo);
+struct sk_buff *knet_queue_pop(struct knet_queue *queue, struct knet_memo *memo);
 void knet_queue_purge(struct knet_queue *queue, const struct net_device *dev,
-		      void (*gone)(void *data, u32 word), void *data);
+		      void (*gone)(void *data, struct knet_memo memo), void *data);
 
 /* Serves what @data has, at most a @budget; how much that was, less than the budget. */
 typedef int (*knet_poll_t)(void *data, struct knet_napi *napi, int budget);

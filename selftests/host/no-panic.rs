@@ -13,7 +13,9 @@ use classify::{
     cache::{
         self,
         Known,
-        Place, //
+        Place,
+        Ticket,
+        Vacancy, //
     },
     layers::{
         self,
@@ -77,12 +79,21 @@ pub fn cache_find(
 #[no_mangle]
 pub fn cache_note(
     cache: &mut Cache<Memory<'_, cache::Slot<u64>>>,
-    place: Place,
+    vacancy: Vacancy,
     head: &[u8],
     stamp: u64,
     rule: Option<usize>,
 ) -> Option<Place> {
-    cache.note(place, head, stamp, rule)
+    cache.note(vacancy, head, stamp, rule)
+}
+
+#[no_mangle]
+pub fn cache_resume(
+    cache: &Cache<Memory<'_, cache::Slot<u64>>>,
+    ticket: Ticket,
+    stamp: u64,
+) -> Option<Place> {
+    cache.resume(ticket, stamp)
 }
 
 #[no_mangle]

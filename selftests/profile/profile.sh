@@ -75,5 +75,5 @@ PRISM_BIND=$out scripts/in-toolroot.sh "$tool/profile" \
 	--about "module=$(scripts/in-toolroot.sh modinfo -F version "$share/prism.ko")" \
 	--about "commit=$(git describe --always --dirty 2>/dev/null || echo unknown)"
 # They are large, and of no use any more.
-rm "$out/trace" "$out/guest.txt"
+[ -n "${KEEP-}" ] || rm "$out/trace" "$out/guest.txt"
 echo "results: $OUT/profile.json"

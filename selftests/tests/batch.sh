@@ -51,8 +51,6 @@ rmdir "$RULES"/host "$RULES"/icmp
 background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5004 --endless
 background steady udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 24
 high tcp vni=100 protocol=tcp destination_port=5004
-# What exceeds its share is treated as of a lower class, and may be overtaken.
-knob high_share 100
 modes=(batch sync batch express)
 scale 60 24
 for ((i = 0; i < REPLY; i++)); do

@@ -32,6 +32,10 @@ change() {
 		pick interactive normal bulk
 		knob weight_"$REPLY" $((1 + RANDOM % 8))
 		;;
+	8)
+		pick 1 20 90 100
+		knob high_share "$REPLY"
+		;;
 	*)
 		pick four six tcp
 		reclass "$REPLY"
@@ -58,9 +62,6 @@ high six vni=100 protocol=udp "destination=$c1_ip6"
 high tcp vni=100 protocol=tcp
 # Stays, so that there is always a rule.
 high other vni=101
-
-# What exceeds its share is treated as of a lower class, and may be overtaken.
-knob high_share 100
 
 seed=${ORDER_SEED:-$(date +%N | sed 's/^0*//')}
 seed=$((seed % 32768))

@@ -4,7 +4,10 @@
 
 mod common;
 
-use std::collections::HashMap;
+use std::collections::{
+    HashMap,
+    HashSet, //
+};
 
 use common::{
     build::*,
@@ -14,7 +17,8 @@ use prism_host::classify::{
     cache::{
         Cache,
         Known,
-        Slot, //
+        Slot,
+        Ticket, //
     },
     parse,
     Family,
@@ -47,7 +51,7 @@ struct Model {
 impl Model {
     fn new(slots: usize) -> Self {
         Self {
-            cache: Cache::new(vec![Slot::vacant(); slots]),
+            cache: Cache::new(vec![Slot::vacant(); slots], 1),
             rules: HashMap::new(),
         }
     }
@@ -75,10 +79,10 @@ impl Model {
                 true
             }
             (Known::Flow(..), Err(reason)) => panic!("a hit for what is {reason}"),
-            (Known::Place(place), Ok(flow)) => {
+            (Known::Vacant(vacancy), Ok(flow)) => {
                 let rule = self.lookup(&flow);
 
-                let _ = self.cache.note(place, head, stamp, rule);
+                let _ = self.cache.note(vacancy, head, stamp, rule);
                 false
             }
             _ => false,
@@ -151,9 +155,39 @@ fn a_flow_that_takes_a_slot_finds_nothing_beside_it() {
     let Known::Flow(place, _) = model.find(false, &one, one.len(), 1) else {
         panic!("not known");
     };
-    *model.cache.extra(place).unwrap() = 7;
+    *model.cache.extra(place.ticket()).unwrap() = 7;
+    assert_eq!(model.cache.resume(place.ticket(), 1), Some(place));
+    assert_eq!(model.cache.resume(place.ticket(), 2), None);
     model.classify(false, &other, other.len(), 1);
-    assert_eq!(model.cache.extra(place), Some(&mut 0));
+    assert_eq!(model.cache.extra(place.ticket()), None);
+    assert_eq!(model.cache.resume(place.ticket(), 1), None);
+    let Known::Flow(place, _) = model.find(false, &other, other.len(), 1) else {
+        panic!("not known");
+    };
+    assert_eq!(model.cache.extra(place.ticket()), Some(&mut 0));
+}
+
+/// No flow has the ticket of another: not of one before it in its slot, nor of one in another cache.
+#[test]
+fn tickets_are_unique() {
+    let mut models = [Model::new(4), Model::new(4)];
+    let mut seen = HashSet::new();
+
+    models[1].cache = Cache::new(vec![Slot::vacant(); 4], 2);
+    for model in &mut models {
+        for n in 1..1000 {
+            let packet = ipv4(UDP, &udp(n, 2, &[0; 8]));
+
+            model.classify(false, &packet, packet.len(), 1);
+            let Known::Flow(place, _) = model.find(false, &packet, packet.len(), 1) else {
+                panic!("not known");
+            };
+            assert_ne!(place.ticket(), Ticket::NONE);
+            assert_eq!(Ticket::from_word(place.ticket().word()), place.ticket());
+            assert!(seen.insert(place.ticket().word()));
+        }
+    }
+    assert_eq!(models[0].cache.resume(Ticket::NONE, 1), None);
 }
 
 /// Flows that differ in one byte of their addresses, ports or VNI are hardly ever in each other's way.

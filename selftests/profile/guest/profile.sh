@@ -60,7 +60,14 @@ symbols
 column vanilla
 for mode; do
 	insmod "$SELFTESTS/prism.ko" || die "no PRISM: $(dmesg | tail -n 1)"
-	echo "$mode" >"$PRISM"/mode || die "no mode $mode: $(dmesg | tail -n 1)"
+	case $mode in
+	*-isolated) settings="mode=${mode%-*} isolate=1" ;;
+	*-bulk) settings="mode=${mode%-*} isolate=1 accelerate=bulk" ;;
+	*) settings="mode=$mode" ;;
+	esac
+	for setting in $settings; do
+		echo "${setting#*=}" >"$PRISM/${setting%%=*}" || die "no $setting: $(dmesg | tail -n 1)"
+	done
 	symbols
 	names c1
 	column "$mode"

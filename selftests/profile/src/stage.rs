@@ -18,8 +18,10 @@ pub enum Stage {
     Driver,
     /// The kernel's own GRO on the NIC.
     Gro,
-    /// PRISM at GRO, or when its own NAPI instance has a turn: parse, look up, account, queue.
+    /// PRISM at GRO: look up, account, queue.
     Hook,
+    /// PRISM's own NAPI instance, which serves what was queued.
+    Turn,
     /// PRISM's short way past the outer layers and the bridge.
     Short,
     /// From the NIC to the tunnel's socket: what every device has on receive, IP and UDP.
@@ -42,12 +44,13 @@ pub enum Stage {
 
 impl Stage {
     /// All, as a packet comes along.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Interrupt,
         Self::Softirq,
         Self::Driver,
         Self::Gro,
         Self::Hook,
+        Self::Turn,
         Self::Short,
         Self::Outer,
         Self::Decapsulation,
@@ -68,6 +71,7 @@ impl Stage {
             Self::Driver => "driver",
             Self::Gro => "GRO",
             Self::Hook => "PRISM's first stage",
+            Self::Turn => "PRISM's turn",
             Self::Short => "PRISM's short way",
             Self::Outer => "outer IP, UDP",
             Self::Decapsulation => "decapsulation",
@@ -83,7 +87,7 @@ impl Stage {
     /// Whether it is PRISM's alone.
     #[must_use]
     pub fn is_ours(self) -> bool {
-        matches!(self, Self::Hook | Self::Short)
+        matches!(self, Self::Hook | Self::Turn | Self::Short)
     }
 
     /// The stage in which `function` is that is called in this one.
@@ -155,32 +159,37 @@ const RULES: &[Rule] = &[
         begins: Stage::Gro,
     },
     Rule {
-        within: &[Stage::Gro, Stage::Softirq],
+        within: &[Stage::Gro],
         callee: Callee::Of("prism"),
         begins: Stage::Hook,
     },
     Rule {
-        within: &[Stage::Hook],
+        within: &[Stage::Softirq],
+        callee: Callee::Of("prism"),
+        begins: Stage::Turn,
+    },
+    Rule {
+        within: &[Stage::Hook, Stage::Turn],
         callee: Callee::Named(&["knet_express_cross"]),
         begins: Stage::Short,
     },
     Rule {
-        within: &[Stage::Hook],
+        within: &[Stage::Hook, Stage::Turn],
         callee: Callee::Named(&["knet_receive_decapsulated"]),
         begins: Stage::Bridge,
     },
     Rule {
-        within: &[Stage::Hook],
+        within: &[Stage::Hook, Stage::Turn],
         callee: Callee::Named(&["knet_receive_delivered"]),
         begins: Stage::Inner,
     },
     Rule {
-        within: &[Stage::Hook],
+        within: &[Stage::Hook, Stage::Turn],
         callee: Callee::Named(&["inet_gro_receive", "ipv6_gro_receive"]),
         begins: Stage::Gro,
     },
     Rule {
-        within: &[Stage::Driver, Stage::Gro, Stage::Hook],
+        within: &[Stage::Driver, Stage::Gro, Stage::Hook, Stage::Turn],
         callee: RECEIVE,
         begins: Stage::Outer,
     },

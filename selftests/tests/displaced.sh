@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# A flow of which some packets exceed what their class may have: these wait, and none
+# behind overtakes them, whatever way the others take.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+# exceeds DESCRIPTION COUNTER FUNCTION ARG...: what FUNCTION sends arrives whole and in
+# order, and some of it had to wait for that reason.
+exceeds() {
+	local what=$1 counter=$2
+	shift 2
+
+	counters
+	"$@"
+	counted
+	moved
+	arrived "$what"
+	at_least "$what: something is $counter" "${delta[$counter]}" 1 "$REPLY"
+	at_least "$what: something is not" \
+		"$((delta[classified] - ${delta[$counter]} - delta[displaced]))" 1 "$REPLY"
+	check "$what: all that waited were served" wait_for 5 reconciles
+}
+
+# tcp_exceeds DESCRIPTION COUNTER: the same of a connection.
+tcp_exceeds() {
+	counters
+	wire tcp --from remote --to c1 --destination "$c1_ip" --port 5004 --up 400 --down 400
+	counted
+	moved
+	equal "$1, TCP is intact" "${got[lost]-} ${got[up]-} ${got[down]-}" "0 409600 409600" "$report"
+	at_least "$1, TCP: something is $2" "${delta[$2]}" 1 "$REPLY"
+}
+
+underlay
+overlay_bridge
+udp4 --count 3
+udp6 --count 3
+scale 600 200
+n=$REPLY
+
+# By its rate.
+rate=(rate=500)
+for class in high interactive; do
+	rule four vni=100 protocol=udp "destination=$c1_ip" class=$class "${rate[@]}"
+	rule six vni=100 protocol=udp "destination=$c1_ip6" class=$class "${rate[@]}"
+	rule tcp vni=100 protocol=tcp destination_port=5004 class=$class "${rate[@]}"
+	knob accelerate $class
+	for mode in sync batch express; do
+		mode $mode
+		for isolate in 0 1; do
+			isolate $isolate
+			what="class $class beyond its rate, mode $mode, isolate $isolate"
+			exceeds "$what" demoted udp4 --count "$n" --window 16
+			exceeds "$what, IPv6" demoted udp6 --count "$n" --window 16 --sizes 0-40,1000
+			tcp_exceeds "$what" demoted
+		done
+	done
+	isolate 0
+	remove_rules
+done
+knob accelerate high
+
+# In mode off isolation alone has something wait.
+high four vni=100 protocol=udp "destination=$c1_ip" rate=500
+mode off
+isolate 1
+counters
+udp4 --count "$n" --window 16
+counted
+arrived "beyond its rate, mode off, isolate 1"
+at_least "beyond its rate, mode off, isolate 1: something waits" "${delta[deferred_normal]}" 1
+isolate 0
+remove_rules
+
+# By the share of the class, while others wait.
+high four vni=100 protocol=udp "destination=$c1_ip" destination_port=5001
+knob high_share 1
+for mode in off sync batch express; do
+	mode $mode
+	isolate 1
+	background bulk udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --source-port 41000 --port 5002 --count 0 --window 64
+	counters
+	udp4 --count $((n * 4)) --window 64
+	counted
+	arrived "beyond its share, mode $mode"
+	moved
+	note "$REPLY"
+	ended bulk
+	arrived "others meanwhile, mode $mode"
+	check "beyond its share, mode $mode: all that waited were served" wait_for 5 reconciles
+	isolate 0
+done
+restore_knobs
+finish
