@@ -207,6 +207,14 @@ if [[ " $* " = *" bench "* ]]; then
 	one bench-slowed selftests/bench/bench.sh slowed
 fi
 
+# Once more what failed, as much is printed in between. Where a guest ended before its
+# tests did, the console knows why.
+for guest in "${guests[@]}"; do
+	grep -E '^ *not ok|^# prism: ' "$logs/$guest.log" | sed "s/^ */# $guest: /" | head -n 40 || :
+	! grep -q '^# prism: ' "$logs/$guest.log" ||
+		tail -n 40 "$logs/console-$guest.log" | sed "s/^/# $guest's console: /"
+done
+
 # What left no sum failed.
 [[ " $* " != *" host "* && " $* " != *" bench "* ]] || guests+=(host)
 for name in "${guests[@]}"; do

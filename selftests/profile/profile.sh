@@ -6,6 +6,7 @@
 # environment:
 #   MODES=A,B  the modes (sync)
 #   OUT=DIR    instead of build/profile
+#   KEEP=1     leave what was recorded there
 # profile.sh docs: makes what Documentation/profile.rst shows.
 
 . "$(dirname "$0")/../../scripts/lib.sh"
