@@ -70,7 +70,7 @@ impl Shared {
             return;
         }
         if found.own == Class::Interactive {
-            if self.isolation.holds(cx) {
+            if self.isolation.holds(cx) || found.class == Class::Normal {
                 found.class = self.class_of_waiting(cx, found);
             }
         } else if found.class == Class::High {
@@ -103,6 +103,7 @@ impl Shared {
 
         match self.flows.with(cx, waiting).flatten() {
             None => Class::Interactive,
+            Some(_) if !self.isolation.holds(cx) => found.class,
             Some(waiting) if waiting.displaced != 0 => {
                 if found.class != Class::Normal {
                     self.stats.count(cx, Counter::Displaced);

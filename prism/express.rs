@@ -9,12 +9,12 @@ use kernel::prelude::*;
 use knet::{
     context::RxContext,
     express::{
+        Crossing,
         Leave,
         Start, //
     },
     local::Local,
     veth::EgressPacket,
-    Crossing,
     Frame,
     Verdict, //
 };

@@ -12,6 +12,12 @@ use crate::{
     bindings,
     context::RxContext,
     inflight::InFlight,
+    queue::Waiting,
+    skb::{
+        Frame,
+        Skb,
+        Verdict, //
+    },
     veth::EgressPacket, //
 };
 
@@ -44,28 +50,71 @@ pub struct Start(bindings::knet_express_start);
 // SAFETY: The pointer is compared only, unless the packet is still in the receive path.
 unsafe impl Send for Start {}
 
-impl Start {
-    #[inline]
-    pub(crate) fn from_c(start: bindings::knet_express_start) -> Self {
-        Self(start)
-    }
-}
-
-impl Way {
-    #[inline]
-    pub(crate) fn as_ptr(&self) -> *const bindings::knet_express {
-        &self.0
-    }
-}
-
 impl Leave {
-    pub(crate) fn from_c(result: bindings::knet_express_result) -> Self {
+    fn from_c(result: bindings::knet_express_result) -> Self {
         match result {
             bindings::knet_express_result_KNET_EXPRESS_LEARN => Self::Learn,
             bindings::knet_express_result_KNET_EXPRESS_HOOK => Self::Hook,
             bindings::knet_express_result_KNET_EXPRESS_TAP => Self::Tap,
             bindings::knet_express_result_KNET_EXPRESS_TC => Self::Tc,
             _ => Self::Packet,
+        }
+    }
+}
+
+/// What became of a frame that was to go the short way.
+pub enum Crossing<'a> {
+    /// It is at the container.
+    Crossed(Crossed<'a>),
+    /// It was dropped on the way, as the kernel would have.
+    Dropped(Verdict<'a>),
+    /// It has to go the kernel's way, and is as it was.
+    Left(Frame<'a>, Leave),
+}
+
+/// A packet that the device in a container is to receive.
+pub struct Crossed<'a>(Skb<'a>);
+
+impl<'a> Crossed<'a> {
+    /// Receives it now. Nothing else is taken into flight meanwhile.
+    #[inline]
+    pub fn receive(self, inflight: &InFlight) -> Verdict<'a> {
+        let cx = self.0.cx;
+
+        Waiting::past_entry(self.0).receive_delivered(&cx, inflight);
+        Verdict::taken()
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// What is in force before the packet shows its way by running to completion.
+    #[inline]
+    pub fn begin(&self) -> Start {
+        let mut start = Default::default();
+
+        // SAFETY: By the invariants of `Skb` the packet may be looked at.
+        unsafe { bindings::knet_express_begin(self.as_ptr(), &mut start) };
+        Start(start)
+    }
+
+    /// Takes a packet that was met at GRO across to the container by the short way, if it may go it.
+    ///
+    /// `way` must have been learnt for packets with the headers of this one.
+    #[inline]
+    pub fn cross(self, way: &Way) -> Crossing<'a> {
+        if !self.is_at_gro() || !self.is_untagged() {
+            return Crossing::Left(self, Leave::Packet);
+        }
+        // SAFETY: By the invariants of `Skb` the packet is ours to change, its data begins at the
+        // network header, and if it is changed the hook does not give it back.
+        match unsafe { bindings::knet_express_cross(self.as_ptr(), &way.0) } {
+            bindings::knet_express_result_KNET_EXPRESS_CROSSED => {
+                Crossing::Crossed(Crossed(self.into_skb()))
+            }
+            bindings::knet_express_result_KNET_EXPRESS_DROPPED => {
+                Crossing::Dropped(Verdict::taken())
+            }
+            leave => Crossing::Left(self, Leave::from_c(leave)),
         }
     }
 }

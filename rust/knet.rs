@@ -73,7 +73,6 @@ pub mod vxlan;
 pub mod work;
 
 pub use skb::{
-    Crossing,
     Frame,
     Met,
     Verdict,

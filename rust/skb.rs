@@ -17,11 +17,6 @@ use core::{
 use crate::{
     bindings,
     context::RxContext,
-    express::{
-        Leave,
-        Start,
-        Way, //
-    },
     inflight::InFlight,
     netdev::NetDevice,
     queue::Waiting, //
@@ -380,6 +375,11 @@ impl<'a> Frame<'a> {
         self.skb.as_ptr()
     }
 
+    #[inline]
+    pub(crate) fn into_skb(self) -> Skb<'a> {
+        self.skb
+    }
+
     /// What the GRO holds that the frame may be left to, if it may.
     #[inline]
     pub fn gro_queue(&self) -> Option<GroQueue<'_>> {
@@ -437,37 +437,6 @@ impl<'a> Frame<'a> {
         inflight.run(&cx, skb.as_ptr(), || skb.receive());
         Verdict::taken()
     }
-
-    /// What is in force before the packet shows its way by running to completion.
-    #[inline]
-    pub fn begin(&self) -> Start {
-        let mut start = Default::default();
-
-        // SAFETY: By the invariants of `Skb` the packet may be looked at.
-        unsafe { bindings::knet_express_begin(self.skb.as_ptr(), &mut start) };
-        Start::from_c(start)
-    }
-
-    /// Takes a packet that was met at GRO across to the container by the short way, if it may go it.
-    ///
-    /// `way` must have been learnt for packets with the headers of this one.
-    #[inline]
-    pub fn cross(self, way: &Way) -> Crossing<'a> {
-        if self.entry != Entry::Gro || self.view.offset != 0 {
-            return Crossing::Left(self, Leave::Packet);
-        }
-        // SAFETY: By the invariants of `Skb` the packet is ours to change, its data begins at the
-        // network header, and if it is changed the hook does not give it back.
-        match unsafe { bindings::knet_express_cross(self.skb.as_ptr(), way.as_ptr()) } {
-            bindings::knet_express_result_KNET_EXPRESS_CROSSED => {
-                Crossing::Crossed(Crossed(self.skb))
-            }
-            bindings::knet_express_result_KNET_EXPRESS_DROPPED => {
-                Crossing::Dropped(Verdict::taken())
-            }
-            leave => Crossing::Left(self, Leave::from_c(leave)),
-        }
-    }
 }
 
 /// What a GRO holds, as its handler finds it.
@@ -488,29 +457,5 @@ impl GroQueue<'_> {
     pub fn is_empty(&self) -> bool {
         // SAFETY: By the type invariants.
         unsafe { bindings::knet_gro_is_empty(self.skb, self.list) }
-    }
-}
-
-/// What became of a frame that was to go the short way.
-pub enum Crossing<'a> {
-    /// It is at the container.
-    Crossed(Crossed<'a>),
-    /// It was dropped on the way, as the kernel would have.
-    Dropped(Verdict<'a>),
-    /// It has to go the kernel's way, and is as it was.
-    Left(Frame<'a>, Leave),
-}
-
-/// A packet that the device in a container is to receive.
-pub struct Crossed<'a>(Skb<'a>);
-
-impl<'a> Crossed<'a> {
-    /// Receives it now. Nothing else is taken into flight meanwhile.
-    #[inline]
-    pub fn receive(self, inflight: &InFlight) -> Verdict<'a> {
-        let cx = self.0.cx;
-
-        Waiting::past_entry(self.0).receive_delivered(&cx, inflight);
-        Verdict::taken()
     }
 }

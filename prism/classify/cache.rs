@@ -51,7 +51,7 @@ impl<T: Default> Slot<T> {
         Self {
             words: Words::ZERO,
             stamp: Self::VACANT,
-            ticket: Ticket::NONE,
+            ticket: Ticket::VACANT,
             ports: 0,
             rule: Self::NONE,
             shape: Shape::V4,
@@ -75,6 +75,8 @@ pub struct Ticket(u64);
 impl Ticket {
     /// Of no flow.
     pub const NONE: Self = Self(0);
+    /// That of a slot without a flow, which nobody has.
+    const VACANT: Self = Self(u64::MAX);
     /// How many bits the index has.
     const INDEX_BITS: u32 = 16;
     /// How many bits the number of a flow has. Numbers begin anew after as many flows as a cache notes in
@@ -253,6 +255,6 @@ where
     pub fn occupant(&self, vacancy: Vacancy) -> Option<&T> {
         let slot = self.slots.get(vacancy.index)?;
 
-        (slot.ticket != Ticket::NONE).then_some(&slot.extra)
+        (slot.ticket != Ticket::VACANT).then_some(&slot.extra)
     }
 }

@@ -94,19 +94,9 @@ impl Range {
     }
 
     fn set(&self, field: &Field<'_>, value: &[u8]) -> Result {
-        let number = number(trim(field.text(value)?))
-            .filter(|number| (self.least..=self.most).contains(number))
-            .ok_or_else(|| {
-                let (least, most) = (self.least, self.most);
+        let range = self.least..=self.most;
 
-                field.refuse(
-                    value,
-                    format_args!("expected a number from {least} to {most}"),
-                    EINVAL,
-                )
-            })?;
-
-        (self.number)().set(number);
+        (self.number)().set(number_in(field, value, range, false)?);
         Ok(())
     }
 }
@@ -153,17 +143,7 @@ impl Knobs {
     }
 
     fn set_receiver_slice(&self, field: &Field<'_>, value: &[u8]) -> Result {
-        let slice_us = number(trim(field.text(value)?))
-            .filter(|us| *us == 0 || SLICES_US.contains(us))
-            .ok_or_else(|| {
-                let (least, most) = (SLICES_US.start(), SLICES_US.end());
-
-                field.refuse(
-                    value,
-                    format_args!("expected 0 or a number from {least} to {most}"),
-                    EINVAL,
-                )
-            })?;
+        let slice_us = number_in(field, value, SLICES_US, true)?;
 
         self.shared
             .receivers
@@ -273,6 +253,27 @@ fn set_accelerate(field: &Field<'_>, value: &[u8]) -> Result {
 
     settings::set_accelerate(class);
     Ok(())
+}
+
+/// The number that is written, which has to be in `range`, or zero where that `may_be_zero`.
+fn number_in(
+    field: &Field<'_>,
+    value: &[u8],
+    range: RangeInclusive<u32>,
+    may_be_zero: bool,
+) -> Result<u32> {
+    number(trim(field.text(value)?))
+        .filter(|number| range.contains(number) || may_be_zero && *number == 0)
+        .ok_or_else(|| {
+            let zero = if may_be_zero { "0 or " } else { "" };
+            let (least, most) = (range.start(), range.end());
+
+            field.refuse(
+                value,
+                format_args!("expected {zero}a number from {least} to {most}"),
+                EINVAL,
+            )
+        })
 }
 
 /// The number that `text` is. `parse` alone would take a sign.

@@ -19,7 +19,6 @@
 #include <linux/netfilter_bridge.h>
 #include <linux/skbuff.h>
 #include <linux/udp.h>
-#include <linux/unroll.h>
 #include <net/checksum.h>
 #include <net/ip6_checksum.h>
 #include <net/inet_ecn.h>
@@ -32,6 +31,7 @@
 
 #include "express.h"
 #include "knet.h"
+#include "xdp.h"
 
 /* Read for each packet, and written when something changes. */
 static atomic_t generation __cacheline_aligned = ATOMIC_INIT(0);
@@ -264,13 +264,8 @@ static bool has_programs(const struct knet_express *way)
 {
 	const struct netdev_queue *txq = netdev_get_tx_queue(way->veth, 0);
 	const struct Qdisc *qdisc = rcu_dereference_bh(txq->qdisc);
-	const struct bpf_xdp_entity *xdp = way->peer->xdp_state;
-	unsigned long any = 0;
-	int mode;
+	unsigned long any = knet_has_xdp(way->peer);
 
-	unrolled_full
-	for (mode = 0; mode < __MAX_XDP_MODE; mode++)
-		any |= (unsigned long)xdp[mode].prog | (unsigned long)xdp[mode].link;
 	any |= (unsigned long)rcu_access_pointer(way->nic->xdp_prog) |
 	       (unsigned long)rcu_access_pointer(way->vxlan->xdp_prog) |
 	       (unsigned long)rcu_access_pointer(way->nic->rx_handler);

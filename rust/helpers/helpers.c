@@ -18,7 +18,6 @@
 #include <linux/rcupdate.h>
 #include <linux/rtnetlink.h>
 #include <linux/skbuff.h>
-#include <linux/unroll.h>
 #include <net/dsa.h>
 #include <net/gro.h>
 #include <net/pkt_sched.h>
@@ -26,6 +25,7 @@
 #include <net/vxlan.h>
 
 #include "knet.h"
+#include "xdp.h"
 
 MODULE_VERSION("0.1.0");
 
@@ -40,10 +40,16 @@ static bool addressed_to_dev(const struct sk_buff *skb)
 	       ether_addr_equal(eth_hdr(skb)->h_dest, dev->dev_addr);
 }
 
+/* Whether GRO is already inside a tunnel. */
+bool knet_gro_is_inside(const struct sk_buff *skb)
+{
+	return NAPI_GRO_CB(skb)->encap_mark;
+}
+
 /*
- * Describes the frame that GRO hands to the handler of @type, unless GRO is
- * already inside a tunnel: the first stage is where the network header comes
- * first, or second after one VLAN tag that the driver left in the frame.
+ * Describes the frame that GRO hands to the handler of @type, outside of tunnels:
+ * the first stage is where the network header comes first, or second after one VLAN
+ * tag that the driver left in the frame.
  */
 bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame)
 {
@@ -56,8 +62,7 @@ bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame)
 	bool tagged = IS_ENABLED(CONFIG_XFRM_OFFLOAD) && offset == VLAN_HLEN &&
 		      skb->protocol == htons(ETH_P_8021Q);
 
-	if ((!first && !tagged) || NAPI_GRO_CB(skb)->encap_mark ||
-	    !addressed_to_dev(skb) || netdev_uses_dsa(skb->dev))
+	if ((!first && !tagged) || !addressed_to_dev(skb) || netdev_uses_dsa(skb->dev))
 		return false;
 
 	frame->dev = skb->dev;
@@ -300,19 +305,7 @@ bool knet_init_net_has_dev(const char *name)
 	return found;
 }
 
-/* dev_xdp_prog_count() and dev_nit_active_rcu(), as one sees them. */
-static bool has_xdp(const struct net_device *dev)
-{
-	const struct bpf_xdp_entity *xdp = dev->xdp_state;
-	unsigned long any = 0;
-	int mode;
-
-	unrolled_full
-	for (mode = 0; mode < __MAX_XDP_MODE; mode++)
-		any |= (unsigned long)xdp[mode].prog | (unsigned long)xdp[mode].link;
-	return any;
-}
-
+/* dev_nit_active_rcu(), as one sees it. */
 static bool has_tap(const struct net_device *dev)
 {
 	return !list_empty(&dev_net(dev)->ptype_all) ||
@@ -354,7 +347,7 @@ enum knet_delivery knet_veth_cross(struct sk_buff *skb, struct net_device *dev)
 	peer = dev->netdev_ops->ndo_get_peer_dev(dev);
 	if (!peer || !(peer->flags & IFF_UP))
 		return KNET_LEAVE_NO_PEER;
-	if (has_xdp(peer))
+	if (knet_has_xdp(peer))
 		return KNET_LEAVE_XDP;
 	if (!qdisc || qdisc->enqueue)
 		return KNET_LEAVE_QDISC;

@@ -49,9 +49,10 @@ case ${1-run} in
 run) ;;
 docs)
 	docs=Documentation/profile
+	modes=sync,express,express-isolated,express-bulk
 	{
-		printf '%s\n' "# SPDX-License-Identifier: GPL-2.0" "$ make profile"
-		OUT=build/profile-docs "$0" | grep -v '^results:'
+		printf '%s\n' "# SPDX-License-Identifier: GPL-2.0" "$ make profile MODES=$modes"
+		MODES=$modes OUT=build/profile-docs "$0" | grep -v '^results:'
 	} >build/profile.txt
 	mkdir -p $docs
 	exec mv build/profile.txt $docs/

@@ -167,6 +167,36 @@ fn a_flow_that_takes_a_slot_finds_nothing_beside_it() {
     assert_eq!(model.cache.extra(place.ticket()), Some(&mut 0));
 }
 
+#[test]
+fn no_ticket_finds_nothing() {
+    let mut model = Model::new(1);
+
+    assert_eq!(model.cache.extra(Ticket::NONE), None);
+    let packet = ipv4(UDP, &udp(1, 2, &[0; 8]));
+    model.classify(false, &packet, packet.len(), 1);
+    assert_eq!(model.cache.extra(Ticket::NONE), None);
+    assert_eq!(model.cache.resume(Ticket::NONE, 1), None);
+}
+
+#[test]
+fn who_is_to_make_place_is_seen_before() {
+    let mut model = Model::new(1);
+    let one = ipv4(UDP, &udp(1, 2, &[0; 8]));
+    let other = ipv4(UDP, &udp(3, 4, &[0; 8]));
+    let vacancy = |model: &Model, packet: &[u8]| match model.find(false, packet, packet.len(), 1) {
+        Known::Vacant(vacancy) => vacancy,
+        known => panic!("{known:?}"),
+    };
+
+    assert_eq!(model.cache.occupant(vacancy(&model, &one)), None);
+    model.classify(false, &one, one.len(), 1);
+    let Known::Flow(place, _) = model.find(false, &one, one.len(), 1) else {
+        panic!("not known");
+    };
+    *model.cache.extra(place.ticket()).unwrap() = 7;
+    assert_eq!(model.cache.occupant(vacancy(&model, &other)), Some(&7));
+}
+
 /// No flow has the ticket of another: not of one before it in its slot, nor of one in another cache.
 #[test]
 fn tickets_are_unique() {
@@ -187,7 +217,6 @@ fn tickets_are_unique() {
             assert!(seen.insert(place.ticket().word()));
         }
     }
-    assert_eq!(models[0].cache.resume(Ticket::NONE, 1), None);
 }
 
 /// Flows that differ in one byte of their addresses, ports or VNI are hardly ever in each other's way.
