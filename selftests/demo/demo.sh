@@ -6,7 +6,8 @@
 #
 # Two guests, each a host of containers. Services in the first are used by
 # clients in the second, while a neighbour of theirs gets bulk traffic: with
-# PRISM off and in mode sync in turn, several rounds. Ends with one table.
+# PRISM off, in mode sync, and in that with isolation in turn, several rounds. Ends
+# with one table.
 #   --quick   one short round, and a line of KTAP instead of the table
 #   --shell   a prompt in one guest with PRISM loaded and containers running
 #   --bulk    who sends it: sockperf in the second guest, or the cable between
@@ -19,7 +20,7 @@
 
 here=$PRISM_SRC/selftests/demo
 what=demo
-rounds=6 seconds=4 rate=auto quick='' shell='' kind=''
+rounds=5 seconds=4 rate=auto quick='' shell='' kind=''
 
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -80,7 +81,7 @@ prepare "$here/guest"
 # Where the guests share few processors, an emulated sender takes what the receiver
 # needs.
 [ -n "$kind" ] || { [ "$accel" = kvm ] && [ "$(nproc)" -ge 4 ] && kind=sockperf || kind=bursts; }
-limit=$((300 + (2 * rounds + 1) * 3 * (seconds + 10)))
+limit=$((300 + (3 * rounds + 1) * 3 * (seconds + 10)))
 run_pair "bash /prism/demo/guest/server.sh $kind" \
 	"bash /prism/demo/guest/client.sh $rounds $seconds $kind $rate"
 if [ -n "$quick" ]; then quick_verdict; else table; fi

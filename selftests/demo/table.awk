@@ -32,7 +32,7 @@ function row(service, mode, label,    i, line) {
 	print line sprintf(" %7d", left[service, mode])
 	if (!(median_of("rate" SUBSEP service SUBSEP mode) > 0))
 		bad(service ", " label ": the client got no answers")
-	if (mode == "sync")
+	if (mode == "sync" || mode == "isolated")
 		for (i = 1; i <= shown; i++)
 			if (!sums[service, mode, column[i]])
 				bad(service ", " label ": PRISM's counter \"" column[i] "\" did not move")
@@ -45,7 +45,8 @@ BEGIN {
 	labels["idle"] = "no bulk"
 	labels["vanilla"] = "vanilla"
 	labels["sync"] = "PRISM sync"
-	modes = split("idle vanilla sync", order, " ")
+	labels["isolated"] = "  isolated"
+	modes = split("idle vanilla sync isolated", order, " ")
 }
 
 $1 == "bulk" { bulk_rate = $2 }

@@ -16,6 +16,8 @@
 
 rounds=$1 seconds=$2 kind=$3 bulk=$4
 services=(memcached nginx echo)
+modes=(vanilla sync isolated)
+declare -A label=([vanilla]=vanilla [sync]="PRISM sync" [isolated]="PRISM sync, isolated")
 
 # Bulk traffic is not what is measured: sockperf gets what processor the clients
 # leave, bursts come from the cable.
@@ -89,7 +91,14 @@ calibrate() {
 measure() {
 	local counters
 
-	if [ "$2" = sync ]; then mode sync; else mode vanilla; fi
+	case $2 in
+	sync | isolated) mode sync ;;
+	*) mode vanilla ;;
+	esac
+	case $2 in
+	isolated) ask knob isolate 1 ;;
+	*) ask knob isolate 0 ;;
+	esac
 	ask count
 	"measure_$1"
 	counted
@@ -114,17 +123,17 @@ moderate "$bulk"
 echo "gap $gap"
 start_bulk "$bulk"
 for ((round = 1; round <= rounds; round++)); do
-	# What drifts hurts both modes alike when each comes first in turn.
-	modes=(vanilla sync)
-	[ $((round % 2)) = 1 ] || modes=(sync vanilla)
 	for service in "${services[@]}"; do
 		for mode in "${modes[@]}"; do
-			step "round $round of $rounds: $service, ${mode/sync/PRISM sync}"
+			step "round $round of $rounds: $service, ${label[$mode]}"
 			measure "$service" "$mode" "$round"
 		done
 	done
+	# What drifts hurts all modes alike when each comes first in turn.
+	modes=("${modes[@]:1}" "${modes[0]}")
 done
 stop_bulk
 mode vanilla
+ask knob isolate 0
 echo "end"
 exit 0
