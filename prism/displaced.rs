@@ -127,7 +127,7 @@ impl Shared {
         let note = |frame: &Frame<'a>| {
             let note = Note::new(frame, found);
 
-            if note.standing() != Standing::Plain {
+            if !note.is_plain() {
                 self.waits(cx, note, is_first);
             }
             note
@@ -156,7 +156,7 @@ impl Shared {
     /// Takes note that a packet waits no more.
     #[inline]
     pub(crate) fn went(&self, cx: &RxContext<'_>, note: Note) {
-        if note.standing() != Standing::Plain {
+        if !note.is_plain() {
             self.change_waiting(cx, note.ticket(), |waiting| {
                 waiting.change(note.standing(), |count| count.saturating_sub(1));
             });

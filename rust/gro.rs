@@ -187,9 +187,7 @@ unsafe extern "C" fn gro_receive<T: ReceiveFrame, const ETHERTYPE: u16>(
     // SAFETY: GRO runs in the receive path and hands over a packet that nobody else uses.
     let packet = unsafe { Skb::from_hook(skb) };
 
-    // Inside a tunnel there is nothing for us, and each packet of one comes by again.
-    // SAFETY: As above.
-    if !unsafe { bindings::knet_gro_is_inside(skb) } && !T::is_idle(&packet.cx) {
+    if !T::is_idle(&packet.cx) {
         let mut view = View::uninit();
 
         if let Some(frame) = Frame::at_gro(packet, ETHERTYPE, head, &mut view) {

@@ -43,8 +43,8 @@ use crate::{
 
 use self::queues::{
     Displaced,
-    Queues,
-    Room, //
+    Evicted,
+    Queues, //
 };
 
 pub(crate) use self::queues::{
@@ -232,44 +232,48 @@ impl Isolation {
 
         stage.note_driver(&frame);
         stats.count(cx, Counter::deferred(index));
+        let mut evicted = None;
         let added = stage.with(cx, |queues| {
             // What waits has a turn coming: it is scheduled by the first, and then by the turns.
             let is_first = queues.is_empty();
-            let room = queues.make_room(index);
 
             // Before anything else is spent on it.
-            if matches!(room, Room::None) {
-                return Err(frame);
+            if !queues.has_room() {
+                evicted = queues.evict(index);
+                if evicted.is_none() {
+                    return Err(frame);
+                }
             }
             let note = note(&frame);
             let (verdict, packet) = frame.defer();
 
             queues.push(index, packet, note);
-            let was_displaced = matches!(&room, Room::Made(_, _, gone) if gone.is_displaced());
+            let was_displaced = matches!(&evicted, Some(Evicted(_, _, gone)) if gone.is_displaced());
             if note.is_displaced() || was_displaced {
                 stage.seen().are_displaced(queues.displaced());
             }
-            Ok((verdict, room, is_first))
+            Ok((verdict, is_first))
         });
 
         // Behind the lock, as dropping takes longer.
-        match added {
-            Ok((verdict, room, is_first)) => {
+        let verdict = match added {
+            Ok((verdict, is_first)) => {
                 if is_first {
                     stage.schedule(cx);
                 }
-                let Room::Made(packet, index, gone) = room else {
-                    return (verdict, None);
-                };
-                drop(packet);
-                stats.count(cx, Counter::dropped(index));
-                (verdict, Some(gone))
+                verdict
             }
             Err(frame) => {
                 stats.count(cx, Counter::dropped(index));
-                (frame.discard(), None)
+                frame.discard()
             }
-        }
+        };
+        let gone = evicted.map(|Evicted(packet, index, note)| {
+            drop(packet);
+            stats.count(cx, Counter::dropped(index));
+            note
+        });
+        (verdict, gone)
     }
 
     /// Drops what was received on a device that goes away.

@@ -39,17 +39,6 @@ pub(crate) enum Return {
     Alone,
 }
 
-/// What is known of a packet that waits, as the memo that the queue keeps of it.
-#[derive(Clone, Copy)]
-pub(crate) struct Note {
-    pub(super) bytes: u32,
-    pub(super) how: Return,
-    pub(super) met: Met,
-    /// That of its flow, if it is known.
-    pub(super) ticket: Ticket,
-    pub(super) standing: Standing,
-}
-
 /// Where a packet waits, for those whose flow may have others elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -98,83 +87,86 @@ impl Standing {
     }
 }
 
+/// What is known of a packet that waits, as the memo that the queue keeps of it. Its word has, from the
+/// lowest bit on: how the packet was met, whether GRO may merge it, its standing, and its bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Note(Memo);
+
 impl Note {
+    const MERGE: u32 = 1 << Met::BITS;
+    const STANDING_SHIFT: u32 = Met::BITS + 1;
+    const STANDING: u32 = 3 << Self::STANDING_SHIFT;
+    const BYTES_SHIFT: u32 = Self::STANDING_SHIFT + 2;
+
     /// Of a frame that is about to wait.
     #[inline]
     pub(crate) fn new(frame: &Frame<'_>, found: &Found) -> Self {
-        Self {
-            bytes: frame.len(),
-            how: found.how(frame),
-            met: frame.met(),
-            ticket: found.ticket(),
-            standing: Standing::of(found.own, found.class),
+        let merge = match found.how(frame) {
+            Return::Merge => Self::MERGE,
+            Return::Alone => 0,
+        };
+        let standing = Standing::of(found.own, found.class) as u32;
+        // Packets are far shorter.
+        let bytes = frame.len().wrapping_shl(Self::BYTES_SHIFT);
+
+        Self(Memo {
+            word: bytes
+                | standing.wrapping_shl(Self::STANDING_SHIFT)
+                | merge
+                | frame.met().word(),
+            ticket: found.ticket().word(),
+        })
+    }
+
+    /// Its length, from the network header on.
+    #[inline]
+    pub(super) fn bytes(self) -> u32 {
+        self.0.word >> Self::BYTES_SHIFT
+    }
+
+    /// How the packet is given back.
+    #[inline]
+    pub(super) fn how(self) -> Return {
+        if self.0.word & Self::MERGE != 0 {
+            Return::Merge
+        } else {
+            Return::Alone
         }
     }
 
-    /// Where the packet waits.
+    /// How it was met.
     #[inline]
-    pub(crate) fn standing(&self) -> Standing {
-        self.standing
+    pub(super) fn met(self) -> Met {
+        Met::from_word(self.0.word)
+    }
+
+    /// The ticket of its flow.
+    #[inline]
+    pub(crate) fn ticket(self) -> Ticket {
+        Ticket::from_word(self.0.ticket)
+    }
+
+    /// Whether its flow has all packets in one place.
+    #[inline]
+    pub(crate) fn is_plain(self) -> bool {
+        self.0.word & Self::STANDING == 0
+    }
+
+    /// Where it waits.
+    #[inline]
+    pub(crate) fn standing(self) -> Standing {
+        Standing::from_bits(self.0.word >> Self::STANDING_SHIFT)
     }
 
     /// Whether that is in a lower class than that of its rule.
     #[inline]
-    pub(super) fn is_displaced(&self) -> bool {
-        self.standing.displaced_from().is_some()
-    }
-
-    /// That of the packet's flow.
-    #[inline]
-    pub(crate) fn ticket(&self) -> Ticket {
-        self.ticket
-    }
-
-    const MERGE: u32 = 1 << Met::BITS;
-    const STANDING_SHIFT: u32 = Met::BITS + 1;
-    const BYTES_SHIFT: u32 = Met::BITS + 3;
-
-    fn to_memo(self) -> Memo {
-        let merge = match self.how {
-            Return::Merge => Self::MERGE,
-            Return::Alone => 0,
-        };
-
-        // Packets are far shorter.
-        let bytes = self.bytes.wrapping_shl(Self::BYTES_SHIFT);
-        let standing = (self.standing as u32).wrapping_shl(Self::STANDING_SHIFT);
-
-        Memo {
-            word: bytes | standing | merge | self.met.word(),
-            ticket: self.ticket.word(),
-        }
-    }
-
-    fn of_memo(memo: Memo) -> Self {
-        let word = memo.word;
-
-        Self {
-            bytes: word >> Self::BYTES_SHIFT,
-            how: if word & Self::MERGE != 0 {
-                Return::Merge
-            } else {
-                Return::Alone
-            },
-            met: Met::from_word(word),
-            ticket: Ticket::from_word(memo.ticket),
-            standing: Standing::from_bits(word >> Self::STANDING_SHIFT),
-        }
+    pub(super) fn is_displaced(self) -> bool {
+        !self.is_plain() && self.standing().displaced_from().is_some()
     }
 }
 
-/// Whether there is room for a packet.
-pub(super) enum Room {
-    /// There was.
-    Free,
-    /// There is, once this packet is dropped, which was of the class with that index.
-    Made(Waiting, usize, Note),
-    /// The packet has to be dropped itself.
-    None,
-}
+/// A packet that had to make room, of the class with that index.
+pub(super) struct Evicted(pub(super) Waiting, pub(super) usize, pub(super) Note);
 
 /// The packets that wait.
 #[derive(Default)]
@@ -200,7 +192,7 @@ impl Displaced {
     fn change(&mut self, note: Note, f: impl Fn(u32) -> u32) {
         if note.is_displaced() {
             self.packets = f(self.packets);
-            if note.ticket == Ticket::NONE {
+            if note.ticket() == Ticket::NONE {
                 self.strangers = f(self.strangers);
             }
         }
@@ -220,19 +212,17 @@ impl Queues {
         self.packets == 0
     }
 
-    /// Sees to it that there is room for a packet of the class with the index `class`. Where there is none,
-    /// the oldest packet of the lowest class goes, or the new one if that is its class. A class keeps a few
-    /// packets whatever others there are, or it would starve behind the door.
+    /// Whether there is room for a packet.
     #[inline]
-    pub(super) fn make_room(&mut self, class: usize) -> Room {
-        if self.packets >= LIMIT.get() || self.bytes >= u64::from(LIMIT_BYTES.get()) {
-            return self.evict(class);
-        }
-        Room::Free
+    pub(super) fn has_room(&self) -> bool {
+        self.packets < LIMIT.get() && self.bytes < u64::from(LIMIT_BYTES.get())
     }
 
+    /// Makes room for a packet of the class with the index `class`: the oldest packet of the lowest class
+    /// goes. None if that is the packet's own class, so that it has to be dropped itself. A class keeps a
+    /// few packets whatever others there are, or it would starve behind the door.
     #[cold]
-    fn evict(&mut self, class: usize) -> Room {
+    pub(super) fn evict(&mut self, class: usize) -> Option<Evicted> {
         let kept = self.packets / KEPT;
         let exceeds = |(index, queue): (usize, &PacketQueue)| {
             queue.len().saturating_add((index == class).into()) > kept
@@ -243,21 +233,19 @@ impl Queues {
             .enumerate()
             .map(exceeds)
             .rposition(|yes| yes)
-            .filter(|&victim| victim != class);
+            .filter(|&victim| victim != class)?;
+        let (packet, note) = self.pop(victim)?;
 
-        match victim.and_then(|victim| Some((self.pop(victim)?, victim))) {
-            Some(((packet, note), victim)) => Room::Made(packet, victim, note),
-            None => Room::None,
-        }
+        Some(Evicted(packet, victim, note))
     }
 
     /// Adds a packet for which there is room to the queue with the index `class`.
     #[inline]
     pub(super) fn push(&mut self, class: usize, packet: Waiting, note: Note) {
         if let Some(queue) = self.classes.get_mut(class) {
-            queue.push(packet, note.to_memo());
+            queue.push(packet, note.0);
             self.packets = self.packets.saturating_add(1);
-            self.bytes = self.bytes.saturating_add(note.bytes.into());
+            self.bytes = self.bytes.saturating_add(note.bytes().into());
             self.displaced.change(note, |count| count.saturating_add(1));
         }
     }
@@ -265,7 +253,7 @@ impl Queues {
     #[inline]
     fn pop(&mut self, class: usize) -> Option<(Waiting, Note)> {
         let (packet, memo) = self.classes.get_mut(class)?.pop()?;
-        let note = Note::of_memo(memo);
+        let note = Note(memo);
 
         self.forget(note);
         Some((packet, note))
@@ -274,7 +262,7 @@ impl Queues {
     #[inline]
     fn forget(&mut self, note: Note) {
         self.packets = self.packets.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(note.bytes.into());
+        self.bytes = self.bytes.saturating_sub(note.bytes().into());
         self.displaced.change(note, |count| count.saturating_sub(1));
     }
 
@@ -300,7 +288,7 @@ impl Queues {
         )?;
         let (packet, note) = self.pop(class)?;
 
-        self.drr.spend(class, note.bytes);
+        self.drr.spend(class, note.bytes());
         Some((packet, note, class))
     }
 
@@ -317,10 +305,10 @@ impl Queues {
 
         for queue in classes {
             queue.purge(device, |memo| {
-                let note = Note::of_memo(memo);
+                let note = Note(memo);
 
                 *packets = packets.saturating_sub(1);
-                *bytes = bytes.saturating_sub(note.bytes.into());
+                *bytes = bytes.saturating_sub(note.bytes().into());
                 displaced.change(note, |count| count.saturating_sub(1));
             });
         }

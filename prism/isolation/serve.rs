@@ -100,17 +100,20 @@ impl Shared {
         class: Option<Class>,
         settings: Settings,
     ) -> bool {
-        let own = note.standing.displaced_from().or(class);
+        let mut own = class;
+        if !note.is_plain() {
+            self.went(turn.context(), note);
+            own = note.standing().displaced_from().or(class);
+        }
         let accelerated = class.filter(|_| own.is_some_and(|own| settings.accelerates(own)));
-        self.went(turn.context(), note);
         // What comes behind of class high is not merged either.
         let may_run =
-            own == Some(Class::High) || note.how == Return::Alone && note.met.is_untagged();
+            own == Some(Class::High) || note.how() == Return::Alone && note.met().is_untagged();
 
         if let Some(class) = accelerated.filter(|_| may_run) {
             self.stats.count(turn.context(), Counter::Accelerated);
-            turn.run(packet, note.met, |cx, frame| {
-                self.run(cx, frame, class, note.ticket, settings)
+            turn.run(packet, note.met(), |cx, frame| {
+                self.run(cx, frame, class, note.ticket(), settings)
             });
             return false;
         }
@@ -183,7 +186,7 @@ fn serve(
 /// Gives a packet back to the kernel. Whether it was merged with one before.
 #[inline]
 fn receive(turn: &Turn<'_, Queues>, packet: Waiting, note: Note) -> bool {
-    match note.how {
+    match note.how() {
         Return::Merge => turn.merge(packet),
         Return::Alone => {
             turn.receive(packet);

@@ -40,16 +40,10 @@ static bool addressed_to_dev(const struct sk_buff *skb)
 	       ether_addr_equal(eth_hdr(skb)->h_dest, dev->dev_addr);
 }
 
-/* Whether GRO is already inside a tunnel. */
-bool knet_gro_is_inside(const struct sk_buff *skb)
-{
-	return NAPI_GRO_CB(skb)->encap_mark;
-}
-
 /*
- * Describes the frame that GRO hands to the handler of @type, outside of tunnels:
- * the first stage is where the network header comes first, or second after one VLAN
- * tag that the driver left in the frame.
+ * Describes the frame that GRO hands to the handler of @type, unless GRO is
+ * already inside a tunnel: the first stage is where the network header comes
+ * first, or second after one VLAN tag that the driver left in the frame.
  */
 bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame)
 {
@@ -62,7 +56,8 @@ bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame)
 	bool tagged = IS_ENABLED(CONFIG_XFRM_OFFLOAD) && offset == VLAN_HLEN &&
 		      skb->protocol == htons(ETH_P_8021Q);
 
-	if ((!first && !tagged) || !addressed_to_dev(skb) || netdev_uses_dsa(skb->dev))
+	if ((!first && !tagged) || NAPI_GRO_CB(skb)->encap_mark ||
+	    !addressed_to_dev(skb) || netdev_uses_dsa(skb->dev))
 		return false;
 
 	frame->dev = skb->dev;

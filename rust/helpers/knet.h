@@ -71,7 +71,6 @@ struct knet_vxlan {
 };
 
 /* knet.c: GRO stage and the packet itself */
-bool knet_gro_is_inside(const struct sk_buff *skb);
 bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame);
 bool knet_ingress_frame(struct sk_buff *skb, struct knet_frame *frame);
 void knet_waiting_frame(const struct sk_buff *skb, u32 offset,
