@@ -248,7 +248,8 @@ impl Isolation {
             let (verdict, packet) = frame.defer();
 
             queues.push(index, packet, note);
-            let was_displaced = matches!(&evicted, Some(Evicted(_, _, gone)) if gone.is_displaced());
+            let was_displaced =
+                matches!(&evicted, Some(Evicted(_, _, gone)) if gone.is_displaced());
             if note.is_displaced() || was_displaced {
                 stage.seen().are_displaced(queues.displaced());
             }

@@ -110,10 +110,7 @@ impl Note {
         let bytes = frame.len().wrapping_shl(Self::BYTES_SHIFT);
 
         Self(Memo {
-            word: bytes
-                | standing.wrapping_shl(Self::STANDING_SHIFT)
-                | merge
-                | frame.met().word(),
+            word: bytes | standing.wrapping_shl(Self::STANDING_SHIFT) | merge | frame.met().word(),
             ticket: found.ticket().word(),
         })
     }
