@@ -11,9 +11,11 @@ use knet::{
     express::{
         Crossing,
         Leave,
-        Start, //
+        Start,
+        WaitingCrossing, //
     },
     local::Local,
+    queue::Waiting,
     veth::EgressPacket,
     Frame,
     Verdict, //
@@ -50,6 +52,62 @@ impl Lesson {
 }
 
 impl Shared {
+    /// Takes a packet that has waited, and was met at GRO and untagged, across by the short way, in mode
+    /// `express`. What cannot go it comes back, with its place and the reason if its flow is known.
+    #[inline]
+    pub(crate) fn cross(
+        &self,
+        cx: &RxContext<'_>,
+        packet: Waiting,
+        ticket: Ticket,
+    ) -> Option<(Waiting, Option<(Place, Leave)>)> {
+        let Some(rules) = self.rules.read(cx) else {
+            return Some((packet, None));
+        };
+        let stamp = self.stamp(rules);
+        let crossing = self.flows.with_option(cx, |flows| {
+            let known = flows.and_then(|flows| {
+                let place = flows.resume(ticket, stamp)?;
+                let is_short = place.shape().is_tunnelled();
+
+                Some((place, flows.extra(ticket).filter(|_| is_short)?))
+            });
+
+            match known {
+                Some((place, beside)) => Ok((place, packet.cross(cx, &beside.way))),
+                None => Err(packet),
+            }
+        });
+
+        match crossing {
+            Ok((_, WaitingCrossing::Crossed(packet))) => {
+                self.stats.count(cx, Counter::Expressed);
+                let _ = packet.receive(&self.inflight);
+            }
+            Ok((_, WaitingCrossing::Dropped)) => self.stats.count(cx, Counter::Dropped),
+            Ok((place, WaitingCrossing::Left(packet, reason))) => {
+                return Some((packet, Some((place, reason))));
+            }
+            Err(packet) => return Some((packet, None)),
+        }
+        self.stats.count(cx, Counter::Completed);
+        None
+    }
+
+    /// Has a packet that could not [`cross`](Self::cross) go the kernel's way.
+    pub(crate) fn leave<'a>(
+        &self,
+        cx: &RxContext<'_>,
+        frame: Frame<'a>,
+        (place, reason): (Place, Leave),
+    ) -> Verdict<'a> {
+        self.stats.count(cx, reason);
+        let verdict = self.show(cx, frame, place, reason);
+
+        self.stats.count(cx, Counter::Completed);
+        verdict
+    }
+
     /// Runs a packet of any class to completion that has waited: by the short way if its flow, which had
     /// that `ticket`, is still known and has one, and through the kernel's layers otherwise.
     #[inline]

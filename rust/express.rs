@@ -86,6 +86,38 @@ impl<'a> Crossed<'a> {
     }
 }
 
+/// What became of a packet that has waited and was to go the short way.
+pub enum WaitingCrossing<'a> {
+    /// It is at the container.
+    Crossed(Crossed<'a>),
+    /// It was dropped on the way, as the kernel would have.
+    Dropped,
+    /// It has to go the kernel's way, and is as it was.
+    Left(Waiting, Leave),
+}
+
+impl Waiting {
+    /// The same for a packet that has waited, and was met at GRO and untagged.
+    #[inline]
+    pub fn cross<'a>(self, cx: &RxContext<'a>, way: &Way) -> WaitingCrossing<'a> {
+        let skb = self.as_ptr();
+
+        // SAFETY: By its invariants the packet is its owner's to change; what was met at GRO waits with its
+        // data at the network header, and if it is changed it is not given back.
+        match unsafe { bindings::knet_express_cross(skb, &way.0) } {
+            bindings::knet_express_result_KNET_EXPRESS_CROSSED => {
+                WaitingCrossing::Crossed(Crossed(Skb::owned(self.into_raw(), *cx)))
+            }
+            bindings::knet_express_result_KNET_EXPRESS_DROPPED => {
+                // The packet is gone.
+                let _ = self.into_raw();
+                WaitingCrossing::Dropped
+            }
+            leave => WaitingCrossing::Left(self, Leave::from_c(leave)),
+        }
+    }
+}
+
 impl<'a> Frame<'a> {
     /// What is in force before the packet shows its way by running to completion.
     #[inline]

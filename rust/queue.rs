@@ -95,6 +95,11 @@ impl Waiting {
         Frame::waiting(Skb::owned(self.into_raw(), cx), met, view)
     }
 
+    #[inline]
+    pub(crate) fn as_ptr(&self) -> *mut bindings::sk_buff {
+        self.0.as_ptr()
+    }
+
     /// The packet, which is the caller's from now on.
     #[inline]
     pub(crate) fn into_raw(self) -> NonNull<bindings::sk_buff> {

@@ -171,7 +171,7 @@ impl Met {
 
     /// Whether the frame was met at GRO, and not at an ingress hook.
     #[inline]
-    pub(crate) fn is_at_gro(self) -> bool {
+    pub fn is_at_gro(self) -> bool {
         self.0 & Self::AT_GRO != 0
     }
 

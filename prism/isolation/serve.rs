@@ -22,7 +22,10 @@ use crate::{
         current,
         Shared, //
     },
-    settings::Settings,
+    settings::{
+        Mode,
+        Settings, //
+    },
     stats::Counter, //
 };
 
@@ -111,9 +114,21 @@ impl Shared {
             own == Some(Class::High) || note.how() == Return::Alone && note.met().is_untagged();
 
         if let Some(class) = accelerated.filter(|_| may_run) {
+            let met = note.met();
+            let is_short = settings.is_mode(Mode::Express) && met.is_at_gro() && met.is_untagged();
+
             self.stats.count(turn.context(), Counter::Accelerated);
-            turn.run(packet, note.met(), |cx, frame| {
-                self.run(cx, frame, class, note.ticket(), settings)
+            let (packet, left) = if is_short {
+                match self.cross(turn.context(), packet, note.ticket()) {
+                    Some(left) => left,
+                    None => return false,
+                }
+            } else {
+                (packet, None)
+            };
+            turn.run(packet, met, |cx, frame| match left {
+                Some(left) => self.leave(cx, frame, left),
+                None => self.run(cx, frame, class, note.ticket(), settings),
             });
             return false;
         }
