@@ -301,17 +301,7 @@ impl Shared {
 
         self.keep_order(cx, &mut found, settings);
         if found.class != Class::High {
-            if settings.isolates() || self.isolation.holds(cx) || found.has_to_wait(settings) {
-                return self.defer(cx, frame, &found);
-            }
-            if settings.accelerates(found.class)
-                && frame.is_untagged()
-                && found.how(&frame) == Return::Alone
-            {
-                self.stats.count(cx, Counter::Accelerated);
-                return self.complete(cx, frame, found.place, found.class, settings);
-            }
-            return frame.pass();
+            return self.receive_other(cx, frame, &found, settings);
         }
         let is_kept = || self.keeps(cx, &frame, &found);
         if settings.is_mode(Mode::Off) || is_kept() {
@@ -323,6 +313,30 @@ impl Shared {
             return frame.pass();
         }
         self.complete(cx, frame, found.place, Class::High, settings)
+    }
+
+    /// The same for a frame of another class than `high`.
+    ///
+    /// Not inlined: class `high` would pay for its registers.
+    #[inline(never)]
+    fn receive_other<'a>(
+        &self,
+        cx: &RxContext<'_>,
+        frame: Frame<'a>,
+        found: &Found,
+        settings: Settings,
+    ) -> Verdict<'a> {
+        if settings.isolates() || self.isolation.holds(cx) || found.has_to_wait(settings) {
+            return self.defer(cx, frame, found);
+        }
+        if settings.accelerates(found.class)
+            && frame.is_untagged()
+            && found.how(&frame) == Return::Alone
+        {
+            self.stats.count(cx, Counter::Accelerated);
+            return self.complete(cx, frame, found.place, found.class, settings);
+        }
+        frame.pass()
     }
 
     /// Whether a datagram that is not in flight is to be: merged by GRO, and of class `high` or of one that

@@ -66,9 +66,16 @@ impl Shared {
     /// Has a packet served in a lower class than its own where it has to be.
     #[inline]
     pub(crate) fn keep_order(&self, cx: &RxContext<'_>, found: &mut Found, settings: Settings) {
-        if found.own >= Class::Normal {
-            return;
+        // A packet is displaced only where something waits.
+        let may_be = settings.isolates() || self.isolation.holds(cx) || found.class != found.own;
+
+        if found.own < Class::Normal && may_be {
+            self.keep_order_here(cx, found, settings);
         }
+    }
+
+    #[inline(never)]
+    fn keep_order_here(&self, cx: &RxContext<'_>, found: &mut Found, settings: Settings) {
         if found.own == Class::Interactive {
             if self.isolation.holds(cx) || found.class == Class::Normal {
                 found.class = self.class_of_waiting(cx, found);
