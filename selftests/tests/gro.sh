@@ -85,21 +85,31 @@ for mode in sync express batch; do
 done
 sim_down
 
-# While it changes, nothing is overtaken: the receiver would have to sort it.
-sorted() { ip netns exec c1 nstat -asz TcpExtTCPOFOQueue | awk '$1 == "TcpExtTCPOFOQueue" { print $2 }'; }
+# While it changes, nothing is overtaken: the receiver would have to sort it. Where a
+# segment was lost it has to, too, which proves nothing, so that is tried again.
+tcp_count() { ip netns exec "$1" nstat -asz "$2" | awk -v name="$2" '$1 == name { print $2 }'; }
+sorted() { tcp_count c1 TcpExtTCPOFOQueue; }
+resent() { tcp_count remote TcpRetransSegs; }
 mode sync
-before=$(sorted)
-background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5004 --endless
-for ((i = 0; i < 12; i++)); do
-	case $((i % 3)) in
-	0) gro keep ;;
-	1) gro bypass ;;
-	2) gro auto ;;
-	esac
-	pause 0.1
+for ((try = 0; try < 3; try++)); do
+	before=$(sorted) before_resent=$(resent)
+	background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5004 --endless
+	for ((i = 0; i < 12; i++)); do
+		case $((i % 3)) in
+		0) gro keep ;;
+		1) gro bypass ;;
+		2) gro auto ;;
+		esac
+		pause 0.1
+	done
+	equal "TCP goes on while the rule changes" "$(running tcp && echo yes)" yes
+	ended tcp
+	equal "TCP is intact" "${got[lost]-}" 0 "$report"
+	overtaken=$(($(sorted) - before)) resent=$(($(resent) - before_resent))
+	note "sorted $overtaken, sent again $resent"
+	if [ "$overtaken" = 0 ] || [ "$resent" = 0 ]; then
+		break
+	fi
 done
-equal "TCP goes on while the rule changes" "$(running tcp && echo yes)" yes
-ended tcp
-equal "TCP is intact" "${got[lost]-}" 0 "$report"
-equal "it comes in order" "$(($(sorted) - before))" 0
+equal "it comes in order" "$overtaken" 0
 finish
