@@ -55,21 +55,38 @@ same() { same_in sync "$@"; }
 # same_in MODE DESCRIPTION FUNCTION ARG...: the same with that mode. What is in
 # `settle`, if anything, is run before packets count.
 same_in() {
-	local mode=$1 what=$2 off
+	local mode=$1 what=$2
 	shift 2
 
 	mode off
-	"$@"
-	arrived "$what, mode off"
-	off="${got[digest]-} ${got[meta]-}"
+	as_in_off "$what, mode off" "$@"
 	mode "$mode"
 	${settle-}
+	as_before "$what, mode $mode" "$what: the same with mode $mode as with mode off" "$@"
+}
+
+# as_in_off DESCRIPTION FUNCTION ARG...: what FUNCTION sends arrives; what that was is
+# kept for as_before.
+as_in_off() {
+	local what=$1
+	shift
+
+	"$@"
+	arrived "$what"
+	arrived_in_off="${got[digest]-} ${got[meta]-}"
+}
+
+# as_before DESCRIPTION COMPARISON FUNCTION ARG...: it arrives, and is what as_in_off
+# saw. Its counters are in delta.
+as_before() {
+	local what=$1 comparison=$2
+	shift 2
+
 	counters
 	"$@"
 	counted
-	arrived "$what, mode $mode"
-	equal "$what: the same with mode $mode as with mode off" \
-		"${got[digest]-none} ${got[meta]-none}" "$off"
+	arrived "$what"
+	equal "$comparison" "${got[digest]-none} ${got[meta]-none}" "$arrived_in_off"
 }
 
 # ran_to_completion DESCRIPTION COUNT: COUNT packets, and only those, took the

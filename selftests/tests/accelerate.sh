@@ -9,24 +9,18 @@ trap ended_early EXIT
 # same_accelerated DESCRIPTION FUNCTION ARG...: what FUNCTION sends arrives the
 # same as in mode off.
 same_accelerated() {
-	local what=$1 off mode isolated
+	local what=$1 mode isolated
 	shift
 
 	mode off
 	isolate 0
-	"$@"
-	arrived "$what, mode off"
-	off="${got[digest]-} ${got[meta]-}"
+	as_in_off "$what, mode off" "$@"
 	for mode in batch sync express; do
 		for isolated in 0 1; do
 			isolate $isolated
 			mode $mode
-			counters
-			"$@"
-			counted
-			arrived "$what, mode $mode, isolate $isolated"
-			equal "$what: the same accelerated in mode $mode, isolate $isolated" \
-				"${got[digest]-none} ${got[meta]-none}" "$off"
+			as_before "$what, mode $mode, isolate $isolated" \
+				"$what: the same accelerated in mode $mode, isolate $isolated" "$@"
 		done
 	done
 }

@@ -16,22 +16,16 @@ waited() {
 # same_isolated DESCRIPTION FUNCTION ARG...: what FUNCTION sends arrives the same
 # with isolation as in mode off, in mode off and in mode sync.
 same_isolated() {
-	local what=$1 off mode
+	local what=$1 mode
 	shift
 
 	mode off
 	isolate 0
-	"$@"
-	arrived "$what, mode off"
-	off="${got[digest]-} ${got[meta]-}"
+	as_in_off "$what, mode off" "$@"
 	for mode in off sync; do
 		isolate 1
 		mode $mode
-		counters
-		"$@"
-		counted
-		arrived "$what, isolated, mode $mode"
-		equal "$what: the same with isolation in mode $mode" "${got[digest]-none} ${got[meta]-none}" "$off"
+		as_before "$what, isolated, mode $mode" "$what: the same with isolation in mode $mode" "$@"
 	done
 }
 
