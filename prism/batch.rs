@@ -191,7 +191,7 @@ impl Shared {
         let cx = turn.context();
         let served = serve(turn, |packet, met| {
             turn.run(packet, met, |_, frame| {
-                self.watch(cx, || frame.run_to_completion(&self.inflight))
+                self.watch(cx, || frame.run_to_completion(&self.inflight, &self.routes))
             });
         });
 
@@ -199,7 +199,9 @@ impl Shared {
             packet.receive_decapsulated(cx, &self.inflight);
         }
         while let Some(packet) = self.batch.next_delivered(cx) {
-            self.watch(cx, || packet.receive_delivered(cx, &self.inflight));
+            self.watch(cx, || {
+                packet.receive_delivered(cx, &self.inflight, &self.routes)
+            });
         }
         served
     }

@@ -20,6 +20,7 @@ use knet::{
     local::Local,
     rcu::RcuCell,
     receivers::Receivers,
+    routes::Routes,
     veth::{
         Delivered,
         Delivery,
@@ -106,6 +107,8 @@ pub(crate) struct Shared {
     pub(crate) inflight: InFlight,
     /// The tasks that those of class `high` wake.
     pub(crate) receivers: Arc<Receivers>,
+    /// The routes that packets have had.
+    pub(crate) routes: Routes,
     refreshed: Refreshed,
 }
 
@@ -154,6 +157,7 @@ impl Shared {
                 lesson: Lesson::new()?,
                 inflight: InFlight::new()?,
                 receivers: Arc::pin_init(Receivers::new(), GFP_KERNEL)?,
+                routes: Routes::new()?,
                 refreshed: Refreshed::new()?,
             },
             GFP_KERNEL,
@@ -428,7 +432,7 @@ impl Shared {
     #[inline]
     fn enter_container<'a>(&self, cx: &RxContext<'_>, packet: Delivered<'a>) -> Verdict<'a> {
         if !self.batch.is_serving(cx) {
-            return packet.receive();
+            return packet.receive(&self.routes);
         }
         let (verdict, packet) = packet.wait();
 

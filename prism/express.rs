@@ -82,7 +82,7 @@ impl Shared {
         match crossing {
             Ok((_, WaitingCrossing::Crossed(packet))) => {
                 self.stats.count(cx, Counter::Expressed);
-                let _ = packet.receive(&self.inflight);
+                let _ = packet.receive(&self.inflight, &self.routes);
             }
             Ok((_, WaitingCrossing::Dropped)) => self.stats.count(cx, Counter::Dropped),
             Ok((place, WaitingCrossing::Left(packet, reason))) => {
@@ -196,7 +196,7 @@ impl Shared {
         match self.flows.with_option(cx, cross) {
             Crossing::Crossed(packet) => {
                 self.stats.count(cx, Counter::Expressed);
-                packet.receive(&self.inflight)
+                packet.receive(&self.inflight, &self.routes)
             }
             Crossing::Dropped(verdict) => {
                 self.stats.count(cx, Counter::Dropped);
@@ -255,7 +255,7 @@ impl Shared {
 
     #[inline]
     fn sync<'a>(&self, frame: Frame<'a>) -> Verdict<'a> {
-        frame.run_to_completion(&self.inflight)
+        frame.run_to_completion(&self.inflight, &self.routes)
     }
 }
 

@@ -64,6 +64,8 @@ counters! {
     Decapsulated = c"decapsulated",
     /// Delivered to a container without waiting in the CPU's backlog.
     Delivered = c"delivered",
+    /// Were received with the route of another. Counted where that is.
+    RouteReused = c"route_reused",
     /// Deliveries of class `high` that woke a task, while `receiver_slice_us` is set.
     Woken = c"woken",
     /// Consumed, dropped or queued by the device that was to deliver it.

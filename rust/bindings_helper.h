@@ -20,4 +20,5 @@
 #include "napi.h"
 #include "nic.h"
 #include "receivers.h"
+#include "route.h"
 #include "sink.h"

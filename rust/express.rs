@@ -13,6 +13,7 @@ use crate::{
     context::RxContext,
     inflight::InFlight,
     queue::Waiting,
+    routes::Routes,
     skb::{
         Frame,
         Skb,
@@ -76,12 +77,12 @@ pub enum Crossing<'a> {
 pub struct Crossed<'a>(Skb<'a>);
 
 impl<'a> Crossed<'a> {
-    /// Receives it now. Nothing else is taken into flight meanwhile.
+    /// Receives it now, with its route of `routes`. Nothing else is taken into flight meanwhile.
     #[inline]
-    pub fn receive(self, inflight: &InFlight) -> Verdict<'a> {
+    pub fn receive(self, inflight: &InFlight, routes: &Routes) -> Verdict<'a> {
         let cx = self.0.cx;
 
-        Waiting::past_entry(self.0).receive_delivered(&cx, inflight);
+        Waiting::past_entry(self.0).receive_delivered(&cx, inflight, routes);
         Verdict::taken()
     }
 }

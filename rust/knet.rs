@@ -62,6 +62,7 @@ pub mod queue;
 pub mod rcu;
 pub mod receivers;
 pub mod reclaim;
+pub mod routes;
 #[cfg(KNET_NIC)]
 pub mod sink;
 mod skb;

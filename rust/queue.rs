@@ -11,6 +11,7 @@ use crate::{
     context::RxContext,
     inflight::InFlight,
     netdev::NetDevice,
+    routes::Routes,
     skb::{
         Entry,
         Frame,
@@ -75,13 +76,21 @@ impl Waiting {
     /// Receives a packet that was [delivered](crate::veth::Delivered). Nothing else is taken into flight
     /// meanwhile.
     #[inline]
-    pub fn receive_delivered(self, cx: &RxContext<'_>, inflight: &InFlight) {
-        let skb = self.into_raw().as_ptr();
+    pub fn receive_delivered(self, cx: &RxContext<'_>, inflight: &InFlight, routes: &Routes) {
+        let skb = self.route(cx, routes).into_raw().as_ptr();
 
         inflight.run(cx, core::ptr::dangling_mut(), || {
             // SAFETY: The packet is ours to give away; BH is off.
             unsafe { bindings::knet_receive_delivered(skb) }
         });
+    }
+
+    /// Gives the packet, which is about to be received, its route.
+    #[inline]
+    pub fn route(self, cx: &RxContext<'_>, routes: &Routes) -> Self {
+        // SAFETY: By the type invariants.
+        unsafe { routes.attach(cx, self.as_ptr()) };
+        self
     }
 
     /// The packet as a frame of the first stage again, which was `met` like that.

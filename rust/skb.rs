@@ -19,7 +19,8 @@ use crate::{
     context::RxContext,
     inflight::InFlight,
     netdev::NetDevice,
-    queue::Waiting, //
+    queue::Waiting,
+    routes::Routes, //
 };
 
 /// Bytes of headers that can be copied out of a packet at most.
@@ -113,6 +114,14 @@ impl Skb<'_> {
     #[inline]
     pub(crate) fn is_in(&self, inflight: &InFlight) -> bool {
         inflight.holds(&self.cx, self.as_ptr())
+    }
+
+    /// Gives the packet, whose data begins at the network header and which is about to be received, its
+    /// route.
+    #[inline]
+    pub(crate) fn route(&self, routes: &Routes) {
+        // SAFETY: By the type invariants the packet is ours to change.
+        unsafe { routes.attach(&self.cx, self.as_ptr()) };
     }
 
     /// Puts the packet through the receive path of its device, up to its socket.
@@ -420,9 +429,9 @@ impl<'a> Frame<'a> {
     }
 
     /// Runs the packet to completion: out of its batch, through the kernel's own receive path, with
-    /// the packet in flight in `inflight`.
+    /// the packet in flight in `inflight`. It gets its route of `routes`.
     #[inline]
-    pub fn run_to_completion(self, inflight: &InFlight) -> Verdict<'a> {
+    pub fn run_to_completion(self, inflight: &InFlight, routes: &Routes) -> Verdict<'a> {
         let Self { skb, entry, .. } = self;
         let cx = skb.cx;
 
@@ -434,6 +443,7 @@ impl<'a> Frame<'a> {
                 Entry::Ingress => bindings::knet_skip_ingress(skb.as_ptr()),
             }
         }
+        skb.route(routes);
         inflight.run(&cx, skb.as_ptr(), || skb.receive());
         Verdict::taken()
     }

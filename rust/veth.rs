@@ -15,6 +15,7 @@ use crate::{
     context::RxContext,
     inflight::InFlight,
     queue::Waiting,
+    routes::Routes,
     skb::Skb,
     Verdict, //
 };
@@ -50,9 +51,10 @@ pub enum Leave {
 pub struct Delivered<'a>(Skb<'a>);
 
 impl<'a> Delivered<'a> {
-    /// Has the peer receive it now.
+    /// Has the peer receive it now, with its route of `routes`.
     #[inline]
-    pub fn receive(self) -> Verdict<'a> {
+    pub fn receive(self, routes: &Routes) -> Verdict<'a> {
+        self.0.route(routes);
         self.0.receive();
         Verdict::taken()
     }

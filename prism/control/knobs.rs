@@ -312,7 +312,12 @@ impl Files for Counters {
     }
 
     fn show(&self, counter: Counter, page: &mut Page<'_>) -> Result {
-        writeln!(page, "{}", self.0.stats.sum(counter))?;
+        let packets = match counter {
+            Counter::RouteReused => self.0.routes.reused(),
+            _ => self.0.stats.sum(counter),
+        };
+
+        writeln!(page, "{packets}")?;
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use kernel::prelude::*;
 use knet::{
     netdev::NetDevice,
     queue::Waiting,
+    routes::Routes,
     stage::{
         Serve,
         Served,
@@ -57,7 +58,7 @@ impl Serve for Queues {
             Some(path) => path.serve(turn),
             // Nothing is left to decide about.
             None => serve(turn, u32::MAX, |packet, note, _| {
-                receive(turn, packet, note)
+                receive(turn, packet, note, None)
             }),
         }
     }
@@ -133,7 +134,7 @@ impl Shared {
             return false;
         }
         receive_as(turn, accelerated.is_some());
-        receive(turn, packet, note)
+        receive(turn, packet, note, Some(&self.routes))
     }
 }
 
@@ -198,13 +199,17 @@ fn serve(
     Served::Some { packets }
 }
 
-/// Gives a packet back to the kernel. Whether it was merged with one before.
+/// Gives a packet back to the kernel, with its route of `routes` if it is not left to GRO. Whether it was
+/// merged with one before.
 #[inline]
-fn receive(turn: &Turn<'_, Queues>, packet: Waiting, note: Note) -> bool {
+fn receive(turn: &Turn<'_, Queues>, packet: Waiting, note: Note, routes: Option<&Routes>) -> bool {
     match note.how() {
         Return::Merge => turn.merge(packet),
         Return::Alone => {
-            turn.receive(packet);
+            turn.receive(match routes {
+                Some(routes) => packet.route(turn.context(), routes),
+                None => packet,
+            });
             false
         }
     }
