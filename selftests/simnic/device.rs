@@ -158,7 +158,8 @@ impl Driver for Device {
         context::with_rx_context(|_| {
             let next = self.traffic.try_with(|traffic| traffic.as_ref()?.next());
 
-            next.flatten()
+            // Where somebody else looks at it just now, it is to be seen to again.
+            next.unwrap_or_else(|| Some(time::now_ns()))
         })
     }
 }

@@ -143,9 +143,24 @@ echo 0 >$nic/running
 equal "a traffic ends when it is told to" "$(<$nic/running)" 0
 in_ns '' <<<"link set sim0 down"
 refused "traffic for a NIC that is down" running 1 ENETDOWN
+in_ns '' <<<"link set sim0 up"
+
+# Who asks whether it runs does not hold up what is to come.
+echo none >$nic/flows
+echo "asked rate=20000 $plain" >$nic/flows
+asking=()
+for _ in 1 2; do
+	while :; do is_over sim0; done &
+	asking+=($!)
+done
+scale 3000 1000
+traffic "$REPLY"
+kill "${asking[@]}"
+wait "${asking[@]}" 2>/dev/null
+equal "a traffic that is asked after all the time ends" "$(<$nic/running)" 0
 
 # It goes with everything it has, under traffic.
-in_ns '' <<<"link set sim0 up"
+echo 5000 >$nic/duration_ms
 echo 1 >$nic/running
 pause 0.2
 rmdir $nic
