@@ -140,7 +140,7 @@ impl<T: Serve> Stages<T> {
     /// Context: any.
     pub fn waiting(&self) -> u64 {
         self.iter().fold(0, |sum: u64, stage| {
-            sum.saturating_add(stage.waiting.load(Ordering::Relaxed).into())
+            sum.saturating_add(stage.waiting().into())
         })
     }
 
@@ -265,10 +265,16 @@ impl<T: Serve> Stage<T> {
         &self.seen
     }
 
+    /// How many packets wait.
+    #[inline]
+    pub fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Whether packets wait.
     #[inline]
     pub fn holds(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) != 0
+        self.waiting() != 0
     }
 
     /// Calls `f`, which should not take long, with what waits.

@@ -74,7 +74,11 @@ impl Shared {
         let most = if !settings.isolates() || self.gate.holds(cx) {
             u32::MAX
         } else if turn.stage().seen().is_contested() {
-            QUANTUM.get().min(turn.budget())
+            if turn.stage().waiting() <= FEW {
+                1
+            } else {
+                QUANTUM.get().min(turn.budget())
+            }
         } else {
             turn.budget()
         };
@@ -149,6 +153,10 @@ fn receive_as(turn: &Turn<'_, Queues>, is_accelerated: bool) {
         accelerates.store(is_accelerated, Ordering::Relaxed);
     }
 }
+
+/// As long as no more packets wait on a CPU, a turn is of one while classes compete: the CPU has time for the
+/// turns then, and a packet of class `high` waits for less.
+const FEW: u32 = 32;
 
 /// How many packets may be merged with others in a turn for each that is not. It takes a fraction of
 /// the time that a packet takes through the stages.

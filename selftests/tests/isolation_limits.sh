@@ -86,6 +86,27 @@ read -r sent received ring <<<"$(sim_flow much)"
 at_least "bulk goes on" "$received" 20
 knob high_share 90
 
+# A turn is of one packet while few wait, and of the quantum otherwise.
+# turns: how many packets the largest had.
+turns() {
+	awk '/napi_poll:/ && /device prism_isolate / { for (i = 1; i < NF; i++) if ($i == "work") n = $(i + 1) > n ? $(i + 1) : n }
+		END { print n + 0 }' "$trace"
+}
+knob quantum 8
+for burst in 12 300; do
+	echo none >"$sim"/flows
+	echo "high rate=200 destination_port=5001 $from" >"$sim"/flows
+	echo "much rate=$((burst * 10)) burst=$burst destination_port=5003 $from" >"$sim"/flows
+	trace_on napi:napi_poll
+	sim_traffic 300
+	trace_off
+	case $burst in
+	12) equal "a turn is of one packet while few wait" "$(turns)" 1 ;;
+	*) equal "a turn is of the quantum while many wait" "$(turns)" 8 ;;
+	esac
+done
+trace_remove
+
 # The NIC goes while packets wait.
 knob limit 100000
 for ((i = 0; i < 3; i++)); do
