@@ -39,7 +39,7 @@ received() {
 }
 
 state() {
-	local file word ticks
+	local file word line lines ticks
 
 	for word in "${!now[@]}"; do
 		was[$word]=${now[$word]}
@@ -52,10 +52,14 @@ state() {
 	done
 	received neighbour
 	[ ! -e /run/host_neighbour.pid ] || received host_neighbour
-	# cpu0: user nice system idle iowait ...
-	while read -r -a ticks; do
-		[ "${ticks[0]}" != cpu0 ] || now[idle]=$(((ticks[4] + ticks[5]) * 10000))
-	done </proc/stat
+	# cpu0: user nice system idle iowait ... All at once, as lines change their lengths
+	# from one read to the next.
+	mapfile -t lines </proc/stat
+	for line in "${lines[@]}"; do
+		[[ $line == "cpu0 "* ]] || continue
+		read -r -a ticks <<<"$line"
+		now[idle]=$(((ticks[4] + ticks[5]) * 10000))
+	done
 	now[elapsed]=${EPOCHREALTIME/./}
 }
 
