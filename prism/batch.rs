@@ -31,6 +31,7 @@ use knet::{
 };
 
 use crate::{
+    breaker::Invariant,
     config::LIMIT,
     datapath::{
         current,
@@ -142,6 +143,14 @@ impl Batch {
             .with(cx, |train| train.delivered.push(packet, Memo::default()));
     }
 
+    /// Whether nothing is left between the stages.
+    fn is_over(&self, cx: &RxContext<'_>) -> bool {
+        let is_empty =
+            |train: &mut Train| train.decapsulated.is_empty() && train.delivered.is_empty();
+
+        self.train.with(cx, is_empty).unwrap_or(false)
+    }
+
     fn next_decapsulated(&self, cx: &RxContext<'_>) -> Option<Waiting> {
         let next = self.train.with(cx, |train| train.decapsulated.pop())?;
 
@@ -189,6 +198,10 @@ impl Shared {
     /// Takes a batch through all stages, one after the other.
     fn serve_batch(&self, turn: &Turn<'_, Arrived>) -> Served {
         let cx = turn.context();
+
+        self.begins_turn(cx);
+        self.breaker
+            .check(cx, Invariant::Batch, self.batch.is_over(cx));
         let served = serve(turn, |packet, met| {
             turn.run(packet, met, |_, frame| {
                 self.watch(cx, || frame.run_to_completion(&self.inflight, &self.routes))

@@ -41,6 +41,7 @@ use knet::{
 
 use crate::{
     batch::Batch,
+    breaker::Breaker,
     classify::{
         cache::Slot,
         train::Train,
@@ -97,6 +98,8 @@ pub(crate) struct Shared {
     pub(crate) batch: Batch,
     /// What is held back while something changes.
     pub(crate) gate: Gate,
+    /// Turns the module off where it is broken.
+    pub(crate) breaker: Breaker,
     /// Removes hooks that are not needed, while there are hooks.
     pub(crate) trim: RcuCell<Trim>,
     /// The flows that each CPU knows, with their ways.
@@ -143,6 +146,7 @@ impl Shared {
                 isolation: Isolation::new()?,
                 batch: Batch::new()?,
                 gate: Gate::new()?,
+                breaker: Breaker::new(),
                 trim: RcuCell::new(),
                 flows: {
                     let mut number = 0u16;
@@ -277,6 +281,10 @@ impl Shared {
         let mut settings = self.gate.settings(cx);
 
         if settings.is_outdated() {
+            // What is broken is not waited for.
+            if self.breaker.broken().is_some() {
+                return frame.pass();
+            }
             if self.has_queued(cx) || !self.gate.opens(cx) {
                 return self.gate.hold(cx, &self.stats, frame);
             }

@@ -18,6 +18,7 @@ use knet::{
 };
 
 use crate::{
+    breaker::Invariant,
     classify::{
         cache::{
             Ticket,
@@ -53,11 +54,29 @@ impl Waiting {
         self.interactive == 0 && self.displaced == 0
     }
 
-    fn change(&mut self, standing: Standing, f: impl Fn(u32) -> u32) {
+    fn comes(&mut self, standing: Standing) {
+        if let Some(count) = self.count(standing) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Whether there was one.
+    fn goes(&mut self, standing: Standing) -> bool {
+        match self.count(standing) {
+            Some(0) => false,
+            Some(count) => {
+                *count = count.saturating_sub(1);
+                true
+            }
+            None => true,
+        }
+    }
+
+    fn count(&mut self, standing: Standing) -> Option<&mut u32> {
         match standing {
-            Standing::Plain => (),
-            Standing::Interactive => self.interactive = f(self.interactive),
-            Standing::FromHigh | Standing::FromInteractive => self.displaced = f(self.displaced),
+            Standing::Plain => None,
+            Standing::Interactive => Some(&mut self.interactive),
+            Standing::FromHigh | Standing::FromInteractive => Some(&mut self.displaced),
         }
     }
 }
@@ -156,7 +175,7 @@ impl Shared {
             if is_first {
                 *waiting = Waiting::default();
             }
-            waiting.change(note.standing(), |count| count.saturating_add(1));
+            waiting.comes(note.standing());
         });
     }
 
@@ -164,17 +183,24 @@ impl Shared {
     #[inline]
     pub(crate) fn went(&self, cx: &RxContext<'_>, note: Note) {
         if !note.is_plain() {
-            self.change_waiting(cx, note.ticket(), |waiting| {
-                waiting.change(note.standing(), |count| count.saturating_sub(1));
-            });
+            let goes = |waiting: &mut Waiting| waiting.goes(note.standing());
+            let has_gone = self.change_waiting(cx, note.ticket(), goes);
+
+            self.breaker
+                .check(cx, Invariant::Flow, has_gone.unwrap_or(true));
         }
     }
 
     #[inline(never)]
-    fn change_waiting(&self, cx: &RxContext<'_>, ticket: Ticket, f: impl FnOnce(&mut Waiting)) {
+    fn change_waiting<R>(
+        &self,
+        cx: &RxContext<'_>,
+        ticket: Ticket,
+        f: impl FnOnce(&mut Waiting) -> R,
+    ) -> Option<R> {
         let change = |flows: &mut Flows| flows.extra(ticket).map(|it| f(&mut it.waiting));
 
-        self.flows.with(cx, change);
+        self.flows.with(cx, change).flatten()
     }
 
     /// Whether the flow that is to make place has to stay, as packets of it wait.

@@ -14,6 +14,7 @@ use knet::{
 };
 
 use crate::{
+    breaker::Invariant,
     classify::{
         self,
         cache::{
@@ -183,7 +184,10 @@ impl Shared {
         let (head, len) = (frame.head(), frame.len() as usize);
         let find = |flows: &mut Flows| flows.find(family(frame), head, len, &self.ports, stamp);
 
-        self.flows.with(cx, find).unwrap_or(Known::Unfit)
+        let known = self.flows.with(cx, find);
+
+        self.breaker.check(cx, Invariant::Local, known.is_some());
+        known.unwrap_or(Known::Unfit)
     }
 
     /// What stands for the rules and the ports in force where a flow is noted.

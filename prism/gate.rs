@@ -32,12 +32,17 @@ use knet::{
         Stages,
         Turn, //
     },
+    time::{
+        ticks,
+        ticks_of, //
+    },
     Frame,
     Met,
     Verdict, //
 };
 
 use crate::{
+    breaker::Invariant,
     datapath::{
         current,
         Shared, //
@@ -57,6 +62,9 @@ use crate::{
 /// packets unless the kernel was told otherwise (`net.core.netdev_max_backlog`), and 64 leave in a poll.
 const TURNS_MAX: u32 = 40;
 
+/// For how long frames are held at most, in microseconds, unless something is broken.
+const LATE_US: u32 = 10_000_000;
+
 /// How many frames are held at most: far more than come in that time.
 const HELD_MAX: u32 = 16_384;
 
@@ -70,6 +78,8 @@ pub(crate) struct Seen {
     adopted: AtomicU64,
     /// How many turns there were since the first was held.
     turns: AtomicU32,
+    /// The tick of the first of these.
+    since: AtomicU32,
     /// How many packets the CPU had received when the last turn began.
     received: AtomicU32,
 }
@@ -79,6 +89,7 @@ impl Default for Seen {
         Self {
             adopted: AtomicU64::new(Settings::NONE.word()),
             turns: AtomicU32::new(0),
+            since: AtomicU32::new(0),
             received: AtomicU32::new(0),
         }
     }
@@ -91,9 +102,19 @@ impl Seen {
         let before = self.received.load(Ordering::Relaxed);
         let turns = self.turns.load(Ordering::Relaxed);
 
+        if turns == 0 {
+            self.since.store(ticks(), Ordering::Relaxed);
+        }
         self.received.store(received, Ordering::Relaxed);
         self.turns.store(turns.saturating_add(1), Ordering::Relaxed);
         turns >= TURNS_MAX || turns > 0 && received == before
+    }
+
+    /// Whether that goes on for longer than it ever has to.
+    fn is_late(&self) -> bool {
+        let since = self.since.load(Ordering::Relaxed);
+
+        ticks().wrapping_sub(since) > ticks_of(LATE_US)
     }
 
     fn adopt(&self, settings: Settings) {
@@ -241,7 +262,10 @@ impl Shared {
         let settings = settings::current();
         let is_quiet = seen.is_quiet();
 
-        if settings.is_changing() || self.has_queued(cx) || !is_quiet {
+        self.begins_turn(cx);
+        let is_in_time = self.breaker.check(cx, Invariant::Gate, !seen.is_late());
+        let has_to_wait = settings.is_changing() || self.has_queued(cx) || !is_quiet;
+        if has_to_wait && is_in_time {
             return Served::Some { packets: 0 };
         }
         seen.adopt(settings);

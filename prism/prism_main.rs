@@ -9,6 +9,7 @@ use core::borrow::Borrow;
 use kernel::prelude::*;
 
 mod batch;
+mod breaker;
 pub mod classify;
 mod config;
 mod control;

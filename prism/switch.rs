@@ -97,7 +97,7 @@ impl Switch {
     ///
     /// # Errors
     ///
-    /// Those of [`Hooks::start`], with the old mode in force.
+    /// Those of [`Hooks::start`], with the old mode in force; `EIO` while something is broken.
     pub(crate) fn set_mode(&self, mode: Mode) -> Result {
         self.change(|current| current.mode = mode)
     }
@@ -113,7 +113,7 @@ impl Switch {
     ///
     /// # Errors
     ///
-    /// Those of [`Hooks::start`], with the old setting in force.
+    /// Those of [`Hooks::start`], with the old setting in force; `EIO` while something is broken.
     pub(crate) fn set_isolate(&self, isolate: bool) -> Result {
         self.change(|current| current.isolate = isolate)
     }
@@ -124,6 +124,11 @@ impl Switch {
         let (mode, isolate) = (current.mode, current.isolate);
 
         change(&mut current);
+        if current.wants_hooks() && state.shared.breaker.broken().is_some() {
+            current.mode = mode;
+            current.isolate = isolate;
+            return Err(EIO);
+        }
         state.settle(&mut current).inspect_err(|_| {
             current.mode = mode;
             current.isolate = isolate;
@@ -182,6 +187,13 @@ impl Switch {
         Ok(())
     }
 
+    /// Takes the hooks away, as the breaker has turned the module off.
+    ///
+    /// Context: any.
+    pub(crate) fn follow_breaker(&self) {
+        self.unused.hasten();
+    }
+
     fn state(&self) -> &State {
         self.unused.target()
     }
@@ -206,11 +218,16 @@ impl State {
 }
 
 impl Run for State {
-    /// Takes the hooks away if there still is no rule.
+    /// Takes the hooks away if there still is no rule, or something is broken.
     fn run(&self) -> Option<u32> {
         let mut current = self.current.lock();
+        let is_broken = self.shared.breaker.broken().is_some();
 
-        if self.shared.rules.is_empty() {
+        if is_broken {
+            current.mode = Mode::Off;
+            current.isolate = false;
+        }
+        if is_broken || self.shared.rules.is_empty() {
             current.hooks = None;
         }
         None

@@ -130,6 +130,14 @@ impl InFlight {
             .store(core::ptr::dangling_mut(), Ordering::Relaxed);
     }
 
+    /// Forgets what is in flight, where nothing can be.
+    #[cold]
+    pub fn forget(&self, cx: &RxContext<'_>) {
+        self.cell(cx)
+            .skb
+            .store(core::ptr::null_mut(), Ordering::Relaxed);
+    }
+
     /// Notes that the packet in flight is taken out of its tunnel.
     #[inline]
     pub(crate) fn decapsulated(&self, cx: &RxContext<'_>) {

@@ -61,6 +61,14 @@ impl<T: Run> Work<T> {
         unsafe { bindings::knet_work_queue(self.work.get(), delay_ms) };
     }
 
+    /// Has it done now, even if it is queued for later.
+    ///
+    /// Context: any.
+    pub fn hasten(&self) {
+        // SAFETY: As above.
+        unsafe { bindings::knet_work_hasten(self.work.get()) };
+    }
+
     /// What does the work.
     pub fn target(&self) -> &T {
         &self.target

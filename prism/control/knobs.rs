@@ -18,6 +18,7 @@ use knet::files::{
 };
 
 use crate::{
+    breaker::Invariant,
     classify::{
         drr::WEIGHT_MAX,
         rule::{
@@ -67,6 +68,9 @@ pub(super) enum Knob {
     Accelerate,
     ReceiverSlice,
     Receivers,
+    Broken,
+    #[cfg(CONFIG_FAULT_INJECTION)]
+    Provoke,
     Number(&'static Range),
 }
 
@@ -101,6 +105,9 @@ impl Range {
     }
 }
 
+/// What the file `broken` has while nothing is.
+const NOTHING_BROKEN: &str = "none";
+
 /// The most packets that a turn of NAPI serves: `NAPI_POLL_WEIGHT`.
 const NAPI_POLL_WEIGHT: u32 = 64;
 
@@ -130,7 +137,7 @@ impl Knobs {
 
         self.switch
             .set_mode(mode)
-            .map_err(|why| field.refuse(value, BuildError::Hooks(why), why))
+            .map_err(|why| self.no_hooks(field, value, why))
     }
 
     fn set_isolate(&self, field: &Field<'_>, value: &[u8]) -> Result {
@@ -139,7 +146,44 @@ impl Knobs {
 
         self.switch
             .set_isolate(isolate)
-            .map_err(|why| field.refuse(value, BuildError::Hooks(why), why))
+            .map_err(|why| self.no_hooks(field, value, why))
+    }
+
+    /// What the breaker has seen, as text.
+    fn broken(&self) -> &'static str {
+        self.shared
+            .breaker
+            .broken()
+            .map_or(NOTHING_BROKEN, Invariant::broken)
+    }
+
+    fn mend(&self, field: &Field<'_>, value: &[u8]) -> Result {
+        if trim(field.text(value)?) != NOTHING_BROKEN {
+            return Err(field.refuse(value, "expected none", EINVAL));
+        }
+        self.shared.breaker.mend();
+        Ok(())
+    }
+
+    #[cfg(CONFIG_FAULT_INJECTION)]
+    fn provoke(&self, field: &Field<'_>, value: &[u8]) -> Result {
+        let invariant = Invariant::parse(trim(field.text(value)?))
+            .ok_or_else(|| field.refuse(value, "no such invariant", EINVAL))?;
+
+        self.shared.breaker.provoke(invariant);
+        Ok(())
+    }
+
+    /// Why hooks cannot be had.
+    fn no_hooks(&self, field: &Field<'_>, value: &[u8], why: Error) -> Error {
+        match self.shared.breaker.broken() {
+            Some(it) if why == EIO => field.refuse(
+                value,
+                format_args!("turned off for {}, see the file broken", it.broken()),
+                why,
+            ),
+            _ => field.refuse(value, BuildError::Hooks(why), why),
+        }
     }
 
     fn set_receiver_slice(&self, field: &Field<'_>, value: &[u8]) -> Result {
@@ -182,6 +226,9 @@ impl Files for Knobs {
         Knob::Accelerate,
         Knob::ReceiverSlice,
         Knob::Receivers,
+        Knob::Broken,
+        #[cfg(CONFIG_FAULT_INJECTION)]
+        Knob::Provoke,
         Knob::Number(&RANGES[0]),
         Knob::Number(&RANGES[1]),
         Knob::Number(&RANGES[2]),
@@ -201,6 +248,9 @@ impl Files for Knobs {
             Knob::Accelerate => c"accelerate",
             Knob::ReceiverSlice => c"receiver_slice_us",
             Knob::Receivers => c"receivers",
+            Knob::Broken => c"broken",
+            #[cfg(CONFIG_FAULT_INJECTION)]
+            Knob::Provoke => c"provoke",
             Knob::Number(range) => range.name,
         }
     }
@@ -221,6 +271,9 @@ impl Files for Knobs {
             Knob::Accelerate => writeln!(page, "{}", settings::current().accelerate()),
             Knob::ReceiverSlice => writeln!(page, "{}", self.shared.receivers.slice_us()),
             Knob::Receivers => writeln!(page, "{}", self.shared.receivers.count()),
+            Knob::Broken => writeln!(page, "{}", self.broken()),
+            #[cfg(CONFIG_FAULT_INJECTION)]
+            Knob::Provoke => writeln!(page, "none"),
             Knob::Number(range) => writeln!(page, "{}", (range.number)().get()),
         }?;
         Ok(())
@@ -240,6 +293,9 @@ impl Files for Knobs {
             Knob::Accelerate => set_accelerate(&field, value),
             Knob::ReceiverSlice => self.set_receiver_slice(&field, value),
             Knob::Receivers => Err(EACCES),
+            Knob::Broken => self.mend(&field, value),
+            #[cfg(CONFIG_FAULT_INJECTION)]
+            Knob::Provoke => self.provoke(&field, value),
             Knob::Number(range) => range.set(&field, value),
         }
     }

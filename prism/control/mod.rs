@@ -27,6 +27,7 @@ use knet::{
 };
 
 use crate::{
+    breaker::Armed,
     datapath::Shared,
     switch::Switch, //
 };
@@ -49,6 +50,7 @@ pub(crate) struct Control {
     rules: Subsystem<Directories>,
     _counters: sysfs::Group<Counters>,
     _knobs: sysfs::Group<Knobs>,
+    _breaker: Armed,
 }
 
 impl Control {
@@ -65,12 +67,14 @@ impl Control {
             let switch = Switch::new(shared.clone())?;
             let directories = Directories::new(switch.clone(), max_rules)?;
             let counters = Counters::new(shared.clone())?;
+            let breaker = Armed::new(shared.clone(), switch.clone())?;
             let knobs = Knobs::new(shared, switch)?;
             let directory = sysfs::Directory::new(c"prism")?;
 
             Ok(try_pin_init!(Self {
                 _counters: sysfs::Group::new(directory.clone(), Some(c"stats"), &counters)?,
                 _knobs: sysfs::Group::new(directory, None, &knobs)?,
+                _breaker: breaker,
                 rules <- Subsystem::new(c"prism", c"rules", directories, module),
             }))
         })

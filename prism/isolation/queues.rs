@@ -289,6 +289,14 @@ impl Queues {
         Some((packet, note, class))
     }
 
+    /// Has the counts say that nothing waits, where nothing was found.
+    #[cold]
+    pub(super) fn have_nothing(&mut self) {
+        self.packets = 0;
+        self.bytes = 0;
+        self.displaced = Displaced::default();
+    }
+
     /// Drops what was received on `device`. How many packets that were.
     pub(super) fn drop_from(&mut self, device: NetDevice<'_>) -> u32 {
         let before = self.packets;

@@ -6,6 +6,7 @@ use core::sync::atomic::Ordering;
 
 use kernel::prelude::*;
 use knet::{
+    context::RxContext,
     netdev::NetDevice,
     queue::Waiting,
     routes::Routes,
@@ -17,6 +18,7 @@ use knet::{
 };
 
 use crate::{
+    breaker::Invariant,
     classify::Class,
     config::QUANTUM,
     datapath::{
@@ -57,17 +59,32 @@ impl Serve for Queues {
         match current(turn.context()) {
             Some(path) => path.serve(turn),
             // Nothing is left to decide about.
-            None => serve(turn, u32::MAX, |packet, note, _| {
-                receive(turn, packet, note, None)
-            }),
+            None => serve(
+                turn,
+                u32::MAX,
+                |packet, note, _| receive(turn, packet, note, None),
+                |_| (),
+            ),
         }
     }
 }
 
 impl Shared {
+    /// Looks at what holds where a turn of any stage begins.
+    #[inline]
+    pub(crate) fn begins_turn(&self, cx: &RxContext<'_>) {
+        let is_busy = self.inflight.is_busy(cx);
+
+        if !self.breaker.check(cx, Invariant::InFlight, !is_busy) {
+            self.inflight.forget(cx);
+        }
+    }
+
     /// Serves as many packets as may be served before the NIC's ring is looked at.
     fn serve(&self, turn: &Turn<'_, Queues>) -> Served {
         let cx = turn.context();
+
+        self.begins_turn(cx);
         // The same for the whole turn.
         let settings = self.gate.settings(cx);
         // What is held behind the gate waits for all of this.
@@ -83,9 +100,14 @@ impl Shared {
             turn.budget()
         };
 
-        let served = serve(turn, most, |packet, note, class| {
-            self.give_back(turn, packet, note, class, settings)
-        });
+        let served = serve(
+            turn,
+            most,
+            |packet, note, class| self.give_back(turn, packet, note, class, settings),
+            |holds| {
+                self.breaker.check(cx, Invariant::Queue, holds);
+            },
+        );
         let (Served::All { packets } | Served::Some { packets }) = served;
 
         self.stats.add(cx, Counter::Served, packets);
@@ -163,12 +185,14 @@ const FEW: u32 = 32;
 const MERGED_FOR_EACH: u32 = 16;
 
 /// Serves up to `most` packets by `give`, which says whether a packet was merged with one before. Those
-/// do not count, or nothing would be merged in a short turn.
+/// do not count, or nothing would be merged in a short turn. `check` is told whether the queues have what
+/// they had counted.
 #[inline]
 fn serve(
     turn: &Turn<'_, Queues>,
     most: u32,
     mut give: impl FnMut(Waiting, Note, Option<Class>) -> bool,
+    check: impl FnOnce(bool),
 ) -> Served {
     let seen = turn.stage().seen();
     let (mut packets, mut merged) = (0u32, 0);
@@ -176,8 +200,14 @@ fn serve(
     let merged_most = most.saturating_mul(MERGED_FOR_EACH);
 
     while packets < all_most && packets.saturating_sub(merged) < most && merged < merged_most {
+        let mut holds = true;
         let next = turn.stage().with(turn.context(), |queues| {
             let next = queues.next();
+
+            if next.is_none() {
+                holds = queues.is_empty();
+                queues.have_nothing();
+            }
 
             if queues.are_mixed() {
                 seen.contested();
@@ -199,6 +229,7 @@ fn serve(
             None => true,
         };
         if is_last {
+            check(holds);
             seen.nothing_waits();
             return Served::All { packets };
         }

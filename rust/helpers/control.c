@@ -112,6 +112,12 @@ void knet_work_queue(struct knet_work *work, u32 delay_ms)
 			   msecs_to_jiffies(delay_ms));
 }
 
+/* The same, and not later, even if it was to be. */
+void knet_work_hasten(struct knet_work *work)
+{
+	mod_delayed_work(system_dfl_wq, &work->work, 0);
+}
+
 /* Returns when @work neither runs nor will. */
 void knet_work_cancel(struct knet_work *work)
 {

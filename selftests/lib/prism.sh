@@ -111,7 +111,7 @@ reconciles() {
 	[ $waited = 0 ]
 }
 
-# hooks: how many hooks and references of the module the kernel shows.
+# prism_hooks: how many hooks and references of the module the kernel shows.
 prism_hooks() {
 	command nft list hooks 2>/dev/null | grep -c '\[prism\]'
 }

@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The circuit breaker: where something does not hold that always does, the module
+# turns itself off, says why once, and the host keeps its network.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+[ -e "$PRISM"/provoke ] || skip_all "this kernel has no fault injection"
+
+is_broken() { [ "$(<"$PRISM"/broken)" != none ]; }
+is_off() { [ "$(<"$PRISM"/mode)$(<"$PRISM"/isolate)" = off0 ]; }
+said() { dmesg | grep -c 'prism: turned off: '; }
+gone() { [ "$(prism_hooks)" = 0 ]; }
+
+underlay
+overlay_bridge
+high flow4 vni=100 protocol=udp destination_port=5001
+rule limited vni=100 protocol=udp destination_port=5002 class=high rate=20
+udp4 --count 3
+equal "nothing is broken" "$(<"$PRISM"/broken)" none
+equal "what is not known is not provoked" "$(errno write "$PRISM"/provoke everything)" EINVAL
+equal "nothing else can be written to broken" "$(errno write "$PRISM"/broken all)" EINVAL
+
+# traffic: of both rules, and of none.
+traffic() {
+	udp4 --count 60
+	udp4 --count 60 --port 5002
+	udp4 --count 20 --port 5003
+}
+
+# trips INVARIANT MODE ISOLATE
+trips() {
+	local earlier tries
+
+	mode "$2"
+	isolate "$3"
+	udp4 --count 3
+	earlier=$(said)
+	echo "$1" >"$PRISM"/provoke
+	for ((tries = 0; tries < 5; tries++)); do
+		! is_broken || break
+		# The gate is looked at when something changes.
+		[ "$1" != gate ] || { echo 0 >"$RULES"/limited/enabled; echo 1 >"$RULES"/limited/enabled; }
+		traffic
+	done
+	check "$1: it is seen" is_broken
+	check "$1: the module is off soon" wait_for 10 is_off
+	check "$1: its hooks go" wait_for 10 gone
+	equal "$1: it is said once" $(($(said) - earlier)) 1
+	udp4 --count 60
+	arrived "$1: the host keeps its network"
+	equal "$1: nothing is turned on as long as that is there" \
+		"$(errno write "$PRISM"/mode sync) $(errno write "$PRISM"/isolate 1)" "EIO EIO"
+	check "$1: and nothing was" is_off
+	echo none >"$PRISM"/broken
+	mode sync
+	udp4 --count 3
+	counters
+	udp4 --count 20
+	counted
+	equal "$1: once it is cleared the module works again" "${delta[completed]}" 20
+	mode off
+}
+
+trips inflight express 1
+trips queue sync 1
+trips batch batch 0
+trips flow sync 1
+trips local express 0
+trips gate sync 1
+equal "what was broken is in the log" "$(dmesg | grep -c 'prism: turned off: a packet of a batch that was over')" 1
+finish
