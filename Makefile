@@ -6,6 +6,8 @@
 # make install         copy it to /lib/modules (INSTALL_MOD_PATH is put before)
 # make check           formats, lints, licences, documents
 # make test            host tests, then guests on the stock and a debug kernel
+# make test-matrix     the same, and on more kernels: 7.2, cloud, PREEMPT_RT,
+#                      eight CPUs, KCSAN; prints which kernel passed what
 # make demo            vanilla and PRISM side by side, in two guests
 # make bench           PRISM beside its peers in virtual time (SCENARIO=, PEERS=)
 # make bench-wall      the paper's experiments in wall-clock time, in two guests
@@ -39,6 +41,9 @@ check:
 test:
 	@scripts/test.sh
 
+test-matrix:
+	@scripts/test.sh matrix
+
 demo:
 	@selftests/demo/demo.sh
 
@@ -64,6 +69,6 @@ clean:
 	@scripts/clean.sh
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,17p'
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,19p'
 
-.PHONY: all modules debug install modules_install check test demo bench bench-wall bench-compare bench-bounds profile shell clean help
+.PHONY: all modules debug install modules_install check test test-matrix demo bench bench-wall bench-compare bench-bounds profile shell clean help

@@ -6,7 +6,8 @@
 usage() {
 	cat <<'END'
 usage: qemu/run.sh [OPTION...] --cmd 'SHELL COMMAND'
-  --kernel stock|debug|DIR  the kernel (default stock; KERNEL=7.2 for that series)
+  --kernel stock|cloud|rt|debug|kcsan|DIR
+                            the kernel (default stock; KERNEL=7.2 for that series)
   --image test|demo         the root file system (default test)
   --share DIR               a copy of DIR is /prism in the guest, read-only
   --cmd COMMAND             bash runs it in the guest as root; its output is ours
@@ -76,7 +77,7 @@ fi
 rootimage=${PRISM_ROOT_IMAGE:-$("$PRISM_SRC/scripts/image.sh" "$image")}
 
 case $kernel in
-stock | debug) kerneldir=$("$PRISM_SRC/scripts/kernel.sh" "$kernel") ;;
+stock | cloud | rt | debug | kcsan) kerneldir=$("$PRISM_SRC/scripts/kernel.sh" "$kernel") ;;
 *) kerneldir=$(cd "$kernel" && pwd) ;;
 esac
 boot=$("$PRISM_SRC/scripts/guest-boot.sh" "$kerneldir")

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh [stock|debug] [simnic]: build prism.ko for that kernel, or for KDIR
+# build.sh [stock|cloud|rt|debug|kcsan] [simnic]: build prism.ko for that kernel, or for KDIR
 # where it is set, in build/RELEASE. What was built for the stock kernel or for
 # KDIR is also prism.ko at the top. CLIPPY=1 lints it, in build/RELEASE-clippy.
 # With simnic, the same for the measurements' NIC, in build/RELEASE-simnic.
@@ -12,7 +12,7 @@ flavour=${1:-stock}
 case ${2-} in
 '') module=prism source=$PRISM_SRC ;;
 simnic) module=simnic source=$PRISM_SRC/selftests/simnic ;;
-*) die "build.sh [stock|debug] [simnic]" ;;
+*) die "build.sh [stock|cloud|rt|debug|kcsan] [simnic]" ;;
 esac
 if [ -n "${KDIR-}" ]; then
 	kdir=$(cd "$KDIR" 2>/dev/null && pwd -P) || die "KDIR=$KDIR: no such directory"
@@ -56,6 +56,6 @@ mkdir -p "$out"
 	flock 9
 	env -u KDIR -u MAKEFLAGS -u MFLAGS make "${args[@]}" modules
 ) 9>"$PRISM_SRC/build/.$name.lock" 1>&2
-[ "$flavour" = debug ] || [ "$module" != prism ] || [ -n "${CLIPPY-}" ] ||
+[[ $flavour != stock && $flavour != kdir ]] || [ "$module" != prism ] || [ -n "${CLIPPY-}" ] ||
 	ln -sfn "build/$name/prism.ko" "$PRISM_SRC/prism.ko"
 echo "build/$name/$module.ko"

@@ -1,19 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154
 #
-# The small debug kernel. Part of kernel.sh.
+# The small debug kernels. Part of kernel.sh.
 
-fragment=$PRISM_SRC/qemu/debug.config
+# fragment: what the configuration has to have. That of another flavour than debug has
+# lines in place of some of debug's.
+fragment() {
+	local base=$PRISM_SRC/qemu/debug.config own=$PRISM_SRC/qemu/$flavour.config
 
-kernel_dir() {
-	echo "$PRISM_CACHE/kernel/debug-${release%%+*}-$(words <"$fragment" | hash_of)"
+	if [ "$flavour" = debug ]; then
+		words <"$base"
+		return
+	fi
+	words <"$base" | grep -vE "^($(grep -oE 'CONFIG_[A-Z0-9_]+' "$own" | sort -u | paste -sd '|'))="
+	words <"$own"
 }
+
+kernel_dir() { echo "$PRISM_CACHE/kernel/$flavour-${release%%+*}-$(fragment | hash_of)"; }
 
 make_kernel() {
 	local dir=$1 source
 
 	source=$(kernel_source)
-	progress "building the debug kernel ${release%%+*} (15 minutes on two cores, once)" \
+	progress "building the $flavour kernel ${release%%+*} (15 minutes on two cores, once)" \
 		"$log/${dir##*/}.log" build_debug "$dir" "$source"
 }
 
@@ -22,7 +31,8 @@ build_debug() {
 	local make=(make -C "$source" O="$dir/build" LLVM=1 -j"${JOBS:-$(nproc)}")
 
 	mkdir -p "$dir/build"
-	KCONFIG_ALLCONFIG=$fragment "${make[@]}" allnoconfig
+	fragment >"$dir/fragment"
+	KCONFIG_ALLCONFIG=$dir/fragment "${make[@]}" allnoconfig
 	check_fragment "$dir/build/.config"
 	"${make[@]}" </dev/null
 	rel=$(cat "$dir/build/include/config/kernel.release")
@@ -41,6 +51,6 @@ build_debug() {
 check_fragment() {
 	local missing
 
-	missing=$(words <"$fragment" | grep -vxF -f "$1" || :)
+	missing=$(fragment | grep -vxF -f "$1" || :)
 	[ -z "$missing" ] || die "not in the configuration:" "$missing"
 }

@@ -1,8 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh [host] [stock] [debug] [latency] [bench]: run these tests (all), and
-# end with one line of sums. The tests for the debug kernel are shared by two guests, of
+# test.sh [PART...]: run these tests, and end with one line of sums. Parts are
+#   host     tests of the pure code
+#   stock    the stock kernel
+#   debug    a kernel with KASAN, lockdep and kmemleak
+#   latency  instructions of a packet's way, and a minute of overload
+#   bench    a scenario of the bench beside figures that are kept
+# and, where none is named, all of these; and
+#   matrix   all, and those that follow
+#   7.2      the stock kernel of that series
+#   cloud    the distribution's kernel for virtual machines
+#   rt       its kernel with PREEMPT_RT
+#   cpus     the stock kernel with eight CPUs of 64 that may be there
+#   kcsan    a kernel that finds data races, and traps where C is not defined
+#  The tests for the debug kernel are shared by two guests, of
 # which one has a single CPU, and as many guests run at once as the machine has
 # CPUs: an emulated CPU that has to wait lets the others spin.
 # TEST_ONLY="NAME..." runs only these files of the guest's tests; TEST_TIMEOUT is
@@ -12,7 +24,13 @@
 . "$(dirname "$0")/lib.sh"
 
 cd "$PRISM_SRC"
-[ $# -gt 0 ] || set -- host stock debug latency bench
+basic=(host stock debug latency bench)
+matrix=(7.2 cloud rt cpus kcsan)
+[ $# -gt 0 ] || set -- "${basic[@]}"
+[ "$*" != matrix ] || set -- "${basic[@]}" "${matrix[@]}"
+for part; do
+	[[ " ${basic[*]} ${matrix[*]} " == *" $part "* ]] || die "$part is not one of: ${basic[*]} matrix ${matrix[*]}"
+done
 logs=build/log
 mkdir -p "$logs"
 rm -f "$logs"/*.sums "$logs"/build-*.log
@@ -76,15 +94,33 @@ host_tests() {
 	one fuzz scripts/in-toolroot.sh selftests/host/fuzz.sh "${TEST_FUZZ:-10}"
 }
 
+# with_kernel KERNEL COMMAND...: with the series that it is of.
+with_kernel() {
+	local series=${KERNEL-}
+
+	[ "$1" != 7.2 ] || series=7.2
+	shift
+	KERNEL=$series "$@"
+}
+
+# flavour_of KERNEL
+flavour_of() { [ "$1" = 7.2 ] && echo stock || echo "$1"; }
+
+# kernel_dir KERNEL: where it is.
+kernel_dir() { with_kernel "$1" scripts/kernel.sh "$(flavour_of "$1")"; }
+
+# build KERNEL [simnic]: where the module is.
+build() { with_kernel "$1" scripts/build.sh "$(flavour_of "$1")" "${@:2}"; }
+
 # stage KERNEL: what guests with that kernel get as /prism.
 stage() {
 	local share=$PRISM_SRC/build/share-$1 ko
 
-	ko=$(scripts/build.sh "$1") || return
+	ko=$(build "$1") || return
 	rm -rf "$share"
 	mkdir -p "$share"
 	cp "$ko" "$share/prism.ko"
-	ko=$(scripts/build.sh "$1" simnic) || return
+	ko=$(build "$1" simnic) || return
 	cp "$ko" "$share/simnic.ko"
 	tar -c --exclude=target --exclude=selftests/host --exclude=selftests/demo --exclude=selftests/pair selftests |
 		tar -x -C "$share"
@@ -98,6 +134,7 @@ needs_cpus="accelerate bad_input batch bridge churn contexts delivery express is
 kernel_of() {
 	case $1 in
 	debug*) echo debug ;;
+	7.2 | cloud | rt | kcsan) echo "$1" ;;
 	*) echo stock ;;
 	esac
 }
@@ -109,7 +146,7 @@ guest_tests() {
 
 	kernel=$(kernel_of "$guest")
 	args=(--share "$PRISM_SRC/build/share-$kernel" --timeout "${TEST_TIMEOUT:-2700}"
-		--kernel "$kernel" --log "$logs/console-$guest.log")
+		--kernel "$(flavour_of "$kernel")" --log "$logs/console-$guest.log")
 	# Instructions are counted in virtual time, which is as good in a busy host.
 	if [ "$guest" = latency ]; then
 		args+=(--icount --cmd "exec bash /prism/selftests/latency/run.sh")
@@ -120,12 +157,17 @@ guest_tests() {
 			tests="--except $needs_cpus"
 			args+=(--smp 1)
 			;;
+		cpus)
+			tests=${tests:-$needs_cpus}
+			args+=(--smp 8,maxcpus=64 --mem 2048)
+			;;
+		kcsan) tests=${tests:-$needs_cpus} ;;
 		esac
 		args+=(--net "virtio,e1000e,rtl8139" --append "kunit.enable=1 kunit.autorun=0"
 			--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} TEST_LIMIT=${TEST_LIMIT:-600} exec bash /prism/selftests/run.sh $tests")
 	fi
 
-	qemu/run.sh "${args[@]}" | awk -v sum="$logs/$guest.sums" -f scripts/ktap.awk || rc=$?
+	with_kernel "$kernel" qemu/run.sh "${args[@]}" | awk -v sum="$logs/$guest.sums" -f scripts/ktap.awk || rc=$?
 	[ $rc != 0 ] || return 0
 	echo "not ok $guest: the guest ended with status $rc"
 	[ "$(cut -d' ' -f2 "$logs/$guest.sums")" != 0 ] || echo 0 1 0 >>"$logs/$guest.sums"
@@ -173,21 +215,15 @@ guests_of() {
 
 # What takes longest starts first.
 guests=()
-for part in debug stock latency; do
+for part in debug kcsan cpus rt stock 7.2 cloud latency; do
 	[[ " $* " != *" $part "* ]] || read -r -a guests <<<"${guests[*]} $(guests_of $part)"
-done
-for part; do
-	case $part in
-	host | stock | debug | latency | bench) ;;
-	*) die "usage: test.sh [host] [stock] [debug] [latency] [bench]" ;;
-	esac
 done
 # Not in what follows, whose output goes to logs.
 scripts/toolroot.sh >/dev/null
 [[ " $* " != *" host "* ]] || host_tests
 staged=1
 for kernel in $(for guest in "${guests[@]}"; do kernel_of "$guest"; done | sort -u); do
-	scripts/kernel.sh "$kernel" >/dev/null && scripts/image.sh test >/dev/null &&
+	kernel_dir "$kernel" >/dev/null && scripts/image.sh test >/dev/null &&
 		stage "$kernel" >"$logs/build-$kernel.log" 2>&1 && continue
 	cat "$logs/build-$kernel.log" 2>/dev/null || :
 	echo "not ok $kernel: the kernel, the module or what the tests need does not build"
@@ -214,6 +250,16 @@ for guest in "${guests[@]}"; do
 	! grep -q '^# prism: ' "$logs/$guest.log" ||
 		tail -n 40 "$logs/console-$guest.log" | sed "s/^/# $guest's console: /"
 done
+
+# Which kernel passed what, where there are many.
+if [ ${#guests[@]} -gt 4 ]; then
+	printf '# %-10s %-28s %8s %8s %8s\n' guest kernel passed failed skipped
+	for guest in "${guests[@]}"; do
+		read -r passed failed skipped <"$logs/$guest.sums" || :
+		printf '# %-10s %-28s %8s %8s %8s\n' "$guest" "$(<"$(kernel_dir "$(kernel_of "$guest")")/release")" \
+			"${passed:--}" "${failed:--}" "${skipped:--}"
+	done
+fi
 
 # What left no sum failed.
 [[ " $* " != *" host "* && " $* " != *" bench "* ]] || guests+=(host)
