@@ -159,7 +159,7 @@ guest_tests() {
 			;;
 		cpus)
 			tests=${tests:-$needs_cpus}
-			args+=(--smp 8,maxcpus=64 --mem 2048)
+			args+=(--smp "8,maxcpus=64" --mem 2048)
 			;;
 		kcsan) tests=${tests:-$needs_cpus} ;;
 		esac
