@@ -106,7 +106,7 @@ trap 'exit 143' TERM HUP
 
 # What this run adds to the initramfs: init, the job, its surroundings.
 mkdir -p "$run/cpio/guest"
-cp "$PRISM_SRC"/qemu/guest/{init,bad-lines} "$run/cpio/guest/"
+cp "$PRISM_SRC"/qemu/guest/{init,bad-lines,ours.awk} "$run/cpio/guest/"
 printf '%s\n' "$cmd" >"$run/cpio/guest/job"
 read -r rows columns <<<"${PRISM_WINSIZE:-24 80}"
 printf '%s=%q\n' INTERACTIVE "$interactive" TERMINAL "${TERM:-linux}" ROWS "$rows" COLUMNS "$columns" \

@@ -47,7 +47,7 @@ state() {
 
 complaints() {
 	[ -e $bad_lines ] || return 0
-	log_since "begin $1" | grep -E -A 20 -f $bad_lines
+	log_since "begin $1" | awk -f /run/guest/ours.awk | grep -E -A 20 -f $bad_lines
 }
 
 # result NUMBER NAME FILE: runs one test.

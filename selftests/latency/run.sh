@@ -7,7 +7,8 @@
 # The way is from where the driver hands a small UDP packet in to where it lies
 # in the queue of the socket, between the probes of bpf/latency.bpf.c, with one
 # packet at a time. Prints KTAP and a table. LATENCY_PACKETS: how many (1000). Then
-# a minute of overload, see tests/overload.sh.
+# for how long softirqs last, see softirq.sh, and a minute of overload, see
+# tests/overload.sh.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -93,15 +94,26 @@ compare() {
 	rmdir "$RULES"/flow
 }
 
-# overload: a minute of it, which is virtual here. The second test of this plan.
+# softirqs: the second test of this plan.
+softirqs() {
+	local rc=0
+
+	echo "    # Subtest: softirq"
+	loaded || insmod "$module"
+	bash "$SELFTESTS/latency/softirq.sh" || rc=$?
+	[ $rc = 0 ] && echo "ok 2 softirq" || echo "not ok 2 softirq"
+	return $rc
+}
+
+# overload: a minute of it, which is virtual here. The third.
 overload() {
 	set -o pipefail
 	OVERLOAD_SECONDS=60 bash "$SELFTESTS/run.sh" overload |
-		sed '/^KTAP/d; /^1\.\./d; s/^\(\|not \)ok 1 /\1ok 2 /'
+		sed '/^KTAP/d; /^1\.\./d; s/^\(\|not \)ok 1 /\1ok 3 /'
 }
 
 echo "KTAP version 1"
-echo "1..2"
+echo "1..3"
 echo "    # Subtest: latency"
 modprobe -q vxlan
 base
@@ -115,7 +127,9 @@ if [ ! -e /sys/kernel/btf/virtio_net ]; then
 	echo "    1..1"
 	echo "ok 1 latency # SKIP"
 	trap - EXIT
-	overload
+	softirqs
+	softirqs=$?
+	overload && [ $softirqs = 0 ]
 	exit
 fi
 
@@ -144,4 +158,5 @@ trap - EXIT
 ok=ok
 [ "$failures" = 0 ] || ok="not ok"
 echo "$ok 1 latency"
+softirqs || ok="not ok"
 overload && [ "$ok" = ok ]
