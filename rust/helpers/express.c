@@ -29,6 +29,7 @@
 #include <net/switchdev.h>
 #include <net/vxlan.h>
 
+#include "cross.h"
 #include "express.h"
 #include "knet.h"
 #include "xdp.h"
@@ -389,6 +390,7 @@ enum knet_express_result knet_express_cross(struct sk_buff *skb, const struct kn
 	len = skb->len;
 	skb_clear_hash_if_not_l4(skb);
 	skb_set_queue_mapping(skb, 0);
+	knet_forget_napi(skb);
 	skb_unset_transport_header(skb);
 	skb_clear_tstamp(skb);
 	skb->encapsulation = 0;

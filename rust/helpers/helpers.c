@@ -24,6 +24,7 @@
 #include <net/rps.h>
 #include <net/vxlan.h>
 
+#include "cross.h"
 #include "knet.h"
 #include "xdp.h"
 
@@ -318,6 +319,7 @@ static bool move_across(struct sk_buff *skb, struct net_device *dev,
 
 	skb_reset_mac_header(skb);
 	skb_set_queue_mapping(skb, 0);
+	knet_forget_napi(skb);
 	if (dev->priv_flags & IFF_XMIT_DST_RELEASE)
 		skb_dst_drop(skb);
 	if (__dev_forward_skb(peer, skb))
@@ -384,6 +386,7 @@ void knet_xmit(struct sk_buff *skb, struct net_device *dev)
 
 	skb_reset_mac_header(skb);
 	skb_set_queue_mapping(skb, 0);
+	knet_forget_napi(skb);
 	if (dev->priv_flags & IFF_XMIT_DST_RELEASE)
 		skb_dst_drop(skb);
 	else
