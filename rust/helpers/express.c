@@ -393,6 +393,8 @@ enum knet_express_result knet_express_cross(struct sk_buff *skb, const struct kn
 	knet_forget_napi(skb);
 	skb_unset_transport_header(skb);
 	skb_clear_tstamp(skb);
+	/* The layers that are passed by would have written their own over what GRO has there. */
+	memset(skb->cb, 0, sizeof(skb->cb));
 	skb->encapsulation = 0;
 	if (way->cross_net)
 		skb->mark = 0;

@@ -70,6 +70,8 @@ struct sk_buff *knet_queue_pop(struct knet_queue *queue, struct knet_memo *memo)
 	queue->packets--;
 	skb_mark_not_on_list(skb);
 	*memo = *memo_of(skb);
+	/* It is nobody's business where the packet goes. */
+	*memo_of(skb) = (struct knet_memo){};
 	return skb;
 }
 
