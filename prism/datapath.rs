@@ -236,7 +236,10 @@ impl ReceiveTunnel for Path {
             Some(path) if path.takes_into_flight(&cx, &packet) => {
                 packet.fly(&path.inflight, |packet| path.decapsulate(&cx, packet))
             }
-            _ => packet.pass(),
+            _ => {
+                packet.untag(PRIORITY_HIGH.get());
+                packet.pass()
+            }
         }
     }
 }
@@ -377,7 +380,7 @@ impl Shared {
     /// The VXLAN socket.
     #[inline]
     fn decapsulate<'a>(&self, cx: &RxContext<'_>, packet: TunnelPacket<'a>) -> Handled<'a> {
-        match packet.decapsulate(&self.inflight, &self.refreshed) {
+        match packet.decapsulate(&self.inflight, &self.refreshed, PRIORITY_HIGH.get()) {
             Ok(Decapsulation::Done(packet)) => {
                 let handled = self.enter_tunnel(cx, packet);
 
@@ -390,6 +393,7 @@ impl Shared {
             }
             Err((packet, reason @ (vxlan::Leave::Learn | vxlan::Leave::Refresh))) => {
                 self.stats.count(cx, reason);
+                packet.untag(PRIORITY_HIGH.get());
                 match packet.learn(&self.inflight) {
                     Decapsulation::Done(packet) => self.enter_tunnel(cx, packet),
                     Decapsulation::Gone(handled) => handled,
@@ -397,6 +401,7 @@ impl Shared {
             }
             Err((packet, reason)) => {
                 self.stats.count(cx, reason);
+                packet.untag(PRIORITY_HIGH.get());
                 packet.pass()
             }
         }

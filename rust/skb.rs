@@ -116,6 +116,31 @@ impl Skb<'_> {
         inflight.holds(&self.cx, self.as_ptr())
     }
 
+    /// Its `skb->priority`.
+    #[inline]
+    pub(crate) fn priority(&self) -> u32 {
+        // SAFETY: By the type invariants the packet may be looked at.
+        unsafe { self.priority_ptr().read() }
+    }
+
+    /// Changes its `skb->priority`.
+    #[inline]
+    pub(crate) fn set_priority(&self, priority: u32) {
+        // SAFETY: By the type invariants the packet is ours to change.
+        unsafe { self.priority_ptr().write(priority) };
+    }
+
+    #[inline]
+    fn priority_ptr(&self) -> *mut u32 {
+        // CAST: At this offset there is a `u32`.
+        // SAFETY: The offset is inside of the packet, which is valid by the type invariants.
+        unsafe {
+            self.as_ptr()
+                .byte_add(bindings::KNET_SKB_PRIORITY as usize)
+                .cast::<u32>()
+        }
+    }
+
     /// Gives the packet, whose data begins at the network header and which is about to be received, its
     /// route.
     #[inline]
@@ -359,17 +384,12 @@ impl<'a> Frame<'a> {
         buffer.get(..len).unwrap_or(&[])
     }
 
-    /// Tags the packet: sets its `skb->priority`.
+    /// Tags the packet: sets its `skb->priority`. Not where it may leave the namespace with that, as it
+    /// is the host's alone.
     #[inline]
     pub fn set_priority(&mut self, priority: u32) {
-        // CAST: At this offset there is a `u32`.
-        // SAFETY: By the invariants of `Skb` the packet is ours to change.
-        unsafe {
-            self.skb
-                .as_ptr()
-                .byte_add(bindings::KNET_SKB_PRIORITY as usize)
-                .cast::<u32>()
-                .write(priority);
+        if !self.view.shared {
+            self.skb.set_priority(priority);
         }
     }
 

@@ -272,8 +272,18 @@ impl<'a> TunnelPacket<'a> {
     /// Its `skb->priority`.
     #[inline]
     pub fn priority(&self) -> u32 {
-        // SAFETY: By the invariants of `Skb` the packet may be looked at.
-        unsafe { bindings::knet_skb_priority(self.skb.as_ptr()) }
+        self.skb.priority()
+    }
+
+    /// Takes the `tag` that a frame was given from the datagram, if it has that and the driver may
+    /// decapsulate it into another namespace, in which the tag is nobody's business.
+    #[inline]
+    pub fn untag(&self, tag: Option<u32>) {
+        if tag == Some(self.priority()) {
+            // SAFETY: The packet is ours to change, its data starts at the UDP header, and the socket is a
+            // VXLAN socket; this is an RCU read-side section.
+            unsafe { bindings::knet_vxlan_untag(self.sock, self.skb.as_ptr()) };
+        }
     }
 
     /// Takes the datagram into flight for the time of `f`, where nothing else is.
@@ -295,7 +305,7 @@ impl<'a> TunnelPacket<'a> {
         }
     }
 
-    /// Decapsulates the packet.
+    /// Decapsulates the packet, which loses its `tag` where that leads into another namespace.
     ///
     /// # Errors
     ///
@@ -305,6 +315,7 @@ impl<'a> TunnelPacket<'a> {
         mut self,
         inflight: &InFlight,
         refreshed: &Refreshed,
+        tag: Option<u32>,
     ) -> Result<Decapsulation<'a>, (Self, Leave)> {
         let mut view = MaybeUninit::uninit();
         let device = match self.examine(&mut view, refreshed) {
@@ -314,6 +325,9 @@ impl<'a> TunnelPacket<'a> {
         // SAFETY: The packet is ours; what the call relies on was found by `examine`.
         if !unsafe { bindings::knet_vxlan_decapsulate(device, self.skb.as_ptr()) } {
             return Ok(Decapsulation::Gone(Handled::taken()));
+        }
+        if device.cross_net && tag == Some(self.skb.priority()) {
+            self.skb.set_priority(0);
         }
         inflight.decapsulated(&self.skb.cx);
         // The short way does not mark inner packets as having met congestion.

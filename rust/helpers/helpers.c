@@ -42,6 +42,16 @@ static bool addressed_to_dev(const struct sk_buff *skb)
 }
 
 /*
+ * Whether somebody takes packets from @dev who may lead them out of its namespace
+ * as they are: macvlan and ipvlan do. Bridges, bonds and teams do not.
+ */
+static bool is_shared(const struct net_device *dev)
+{
+	return rcu_access_pointer(dev->rx_handler) && !netif_is_any_bridge_port(dev) &&
+	       !netif_is_lag_port(dev);
+}
+
+/*
  * Describes the frame that GRO hands to the handler of @type, unless GRO is
  * already inside a tunnel: the first stage is where the network header comes
  * first, or second after one VLAN tag that the driver left in the frame.
@@ -65,6 +75,7 @@ bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame)
 	frame->offset = offset;
 	frame->len = skb->len - offset;
 	frame->gso = skb_is_gso(skb) || skb_has_frag_list(skb);
+	frame->shared = is_shared(skb->dev);
 	if (skb_headlen(skb) > offset) {
 		frame->head = skb->data + offset;
 		frame->head_len = skb_headlen(skb) - offset;
@@ -110,6 +121,7 @@ void knet_waiting_frame(const struct sk_buff *skb, u32 offset, struct knet_frame
 	frame->offset = offset;
 	frame->len = skb->len - offset;
 	frame->gso = skb_is_gso(skb) || skb_has_frag_list(skb);
+	frame->shared = is_shared(skb->dev);
 	frame->head = skb->data + offset;
 	frame->head_len = skb_headlen(skb) > offset ? skb_headlen(skb) - offset : 0;
 }
@@ -148,11 +160,6 @@ u16 knet_skb_protocol(const struct sk_buff *skb)
 int knet_skb_copy_bits(const struct sk_buff *skb, u32 offset, u8 *to, u32 len)
 {
 	return skb_copy_bits(skb, offset, to, len);
-}
-
-u32 knet_skb_priority(const struct sk_buff *skb)
-{
-	return skb->priority;
 }
 
 /*

@@ -34,6 +34,7 @@ struct knet_frame {
 	u32 offset;		/* of the network header from skb->data */
 	const struct net_device *dev;	/* where it was received */
 	bool gso;		/* already merged by hardware or a peer */
+	bool shared;		/* others take packets of the device, to wherever they want */
 };
 
 /* How far a device is from being an ordinary NIC. */
@@ -79,7 +80,6 @@ void knet_pull_headers(struct sk_buff *skb);
 void knet_skip_ingress(struct sk_buff *skb);
 u16 knet_skb_protocol(const struct sk_buff *skb);
 int knet_skb_copy_bits(const struct sk_buff *skb, u32 offset, u8 *to, u32 len);
-u32 knet_skb_priority(const struct sk_buff *skb);
 bool knet_may_be_in_flight(const struct sk_buff *skb);
 
 /* per-CPU memory */
@@ -149,6 +149,7 @@ bool knet_vxlan_fdb_current(const struct knet_vxlan *vx, const struct sock *sk,
 int knet_vxlan_follow_fdb(void);
 void knet_vxlan_unfollow_fdb(void);
 bool knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb);
+void knet_vxlan_untag(const struct sock *sk, struct sk_buff *skb);
 bool knet_vxlan_original(knet_encap_rcv_t rcv, struct sock *sk,
 			 struct sk_buff *skb);
 

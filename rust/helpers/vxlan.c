@@ -63,14 +63,17 @@ void knet_sock_set_encap_rcv(struct sock *sk, knet_encap_rcv_t rcv)
 	smp_store_release(&udp_sk(sk)->encap_rcv, rcv);
 }
 
+static const struct hlist_head *vni_bucket(const struct vxlan_sock *vs, __be32 vni)
+{
+	return &vs->vni_list[hash_32((__force u32)vni, VNI_HASH_BITS)];
+}
+
 static struct vxlan_dev *find_vni(struct vxlan_sock *vs, int ifindex,
 				  __be32 vni)
 {
-	struct hlist_head *head =
-		&vs->vni_list[hash_32((__force u32)vni, VNI_HASH_BITS)];
 	struct vxlan_dev_node *node;
 
-	hlist_for_each_entry_rcu(node, head, hlist) {
+	hlist_for_each_entry_rcu(node, vni_bucket(vs, vni), hlist) {
 		struct vxlan_dev *vxlan = node->vxlan;
 
 		if (!vxlan || vxlan->default_dst.remote_vni != vni)
@@ -292,6 +295,28 @@ bool knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb)
 	else
 		skb_unset_transport_header(skb);
 	return true;
+}
+
+/*
+ * Takes the priority from a datagram that the driver may decapsulate into another
+ * namespace than the socket's: it leaves that to who has set it.
+ */
+void knet_vxlan_untag(const struct sock *sk, struct sk_buff *skb)
+{
+	const struct vxlan_sock *vs = rcu_dereference_sk_user_data(sk);
+	const struct vxlan_dev_node *node;
+	struct vxlanhdr buffer;
+	const struct vxlanhdr *vxh;
+	__be32 vni;
+
+	vxh = skb_header_pointer(skb, sizeof(struct udphdr), sizeof(buffer), &buffer);
+	if (!vs || !vxh)
+		return;
+	vni = vs->flags & VXLAN_F_COLLECT_METADATA && !(vs->flags & VXLAN_F_VNIFILTER) ?
+		      0 : vxlan_vni(vxh->vx_vni);
+	hlist_for_each_entry_rcu(node, vni_bucket(vs, vni), hlist)
+		if (node->vxlan && !net_eq(node->vxlan->net, dev_net_rcu(node->vxlan->dev)))
+			skb->priority = 0;
 }
 
 /*
