@@ -182,7 +182,8 @@ impl Shared {
     #[inline]
     fn known(&self, cx: &RxContext<'_>, frame: &Frame<'_>, stamp: u64) -> Known {
         let (head, len) = (frame.head(), frame.len() as usize);
-        let find = |flows: &mut Flows| flows.find(family(frame), head, len, &self.ports, stamp);
+        let ports = self.ports.of(frame.device());
+        let find = |flows: &mut Flows| flows.find(family(frame), head, len, &ports, stamp);
 
         let known = self.flows.with(cx, find);
 
@@ -249,7 +250,8 @@ impl Shared {
         settings: Settings,
     ) -> Result<Found, Changed> {
         let (head, len) = (frame.head(), frame.len() as usize);
-        let mut parsed = classify::parse(family(frame), head, len, &self.ports);
+        let ports = self.ports.of(frame.device());
+        let mut parsed = classify::parse(family(frame), head, len, &ports);
         if parsed == Err(Unclassified::Truncated) && head.len() < WINDOW.min(len) {
             parsed = self.parse_copy(frame, len);
         }
@@ -330,6 +332,6 @@ impl Shared {
         let mut buffer = [0; HEAD_MAX];
         let head = frame.copy_head(&mut buffer);
 
-        classify::parse(family(frame), head, len, &self.ports)
+        classify::parse(family(frame), head, len, &self.ports.of(frame.device()))
     }
 }

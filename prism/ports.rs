@@ -12,9 +12,13 @@ use kernel::prelude::*;
 use knet::{
     netdev::{
         Kind,
+        NetDevice,
         Rtnl, //
     },
-    vxlan, //
+    vxlan::{
+        self,
+        Owner, //
+    }, //
 };
 
 use crate::classify::{
@@ -24,24 +28,43 @@ use crate::classify::{
 
 const WORDS: usize = (u16::MAX as usize + 1) / u64::BITS as usize;
 
-/// A bit for each port of each family.
+/// The ports by whose they are, as a port means nothing to who receives in another namespace: a
+/// container that opens one is not to change what the host makes of its packets.
 pub(crate) struct Ports {
+    /// Of the initial network namespace.
+    home: Bits,
+    /// Of all others that belong to the initial user namespace.
+    away: Bits,
+    generation: AtomicU32,
+}
+
+/// A bit for each port of each family.
+struct Bits {
     v4: KVec<AtomicU64>,
     v6: KVec<AtomicU64>,
-    generation: AtomicU32,
 }
 
 impl Ports {
     /// No ports.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            v4: bits()?,
-            v6: bits()?,
+            home: Bits::new()?,
+            away: Bits::new()?,
             generation: AtomicU32::new(0),
         })
     }
 
-    /// Makes the ports those of the VXLAN devices that are up, in all namespaces.
+    /// The ports for what `device` receives.
+    #[inline]
+    pub(crate) fn of<'a>(&'a self, device: NetDevice<'a>) -> PortsOf<'a> {
+        PortsOf {
+            ports: self,
+            device,
+        }
+    }
+
+    /// Makes the ports those of the VXLAN devices that are up, in all namespaces that belong to the
+    /// initial user namespace.
     ///
     /// Context: process, under RTNL. The packet path sees each port appear or disappear by itself.
     pub(crate) fn refresh(&self, rtnl: &Rtnl) -> Result {
@@ -49,18 +72,17 @@ impl Ports {
 
         rtnl.for_each_device(|device| {
             if device.kind() == Kind::Vxlan {
-                vxlan::for_each_port(device, rtnl, |port, v6| {
-                    let bits = if v6 { &fresh.v6 } else { &fresh.v4 };
-
-                    if let Some(word) = bits.get(word_of(port)) {
-                        word.fetch_or(bit_of(port), Ordering::Relaxed);
-                    }
+                vxlan::for_each_port(device, rtnl, |port, v6, owner| match owner {
+                    Owner::Home => fresh.home.add(port, v6),
+                    Owner::Away => fresh.away.add(port, v6),
+                    Owner::Foreign => (),
                 });
             }
         });
-        publish(&self.v4, &fresh.v4);
-        publish(&self.v6, &fresh.v6);
-        self.generation.fetch_add(1, Ordering::Release);
+        // What is known of flows is not lost for a change that does not concern it.
+        if self.home.publish(&fresh.home) | self.away.publish(&fresh.away) {
+            self.generation.fetch_add(1, Ordering::Release);
+        }
         Ok(())
     }
 
@@ -72,9 +94,33 @@ impl Ports {
     }
 }
 
-impl VxlanPorts for Ports {
+/// The ports for what a device receives.
+pub(crate) struct PortsOf<'a> {
+    ports: &'a Ports,
+    device: NetDevice<'a>,
+}
+
+impl VxlanPorts for PortsOf<'_> {
     #[inline]
     fn is_vxlan(&self, family: Family, port: u16) -> bool {
+        let is_home = self.ports.home.has(family, port);
+        let is_away = self.ports.away.has(family, port);
+
+        // Whose device it is, is asked only where it matters.
+        is_home && is_away || is_home != is_away && is_home == self.device.in_init_net()
+    }
+}
+
+impl Bits {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            v4: bits()?,
+            v6: bits()?,
+        })
+    }
+
+    #[inline]
+    fn has(&self, family: Family, port: u16) -> bool {
         let bits = match family {
             Family::V4 => &self.v4,
             Family::V6 => &self.v6,
@@ -82,6 +128,19 @@ impl VxlanPorts for Ports {
 
         bits.get(word_of(port))
             .is_some_and(|word| word.load(Ordering::Relaxed) & bit_of(port) != 0)
+    }
+
+    fn add(&self, port: u16, v6: bool) {
+        let bits = if v6 { &self.v6 } else { &self.v4 };
+
+        if let Some(word) = bits.get(word_of(port)) {
+            word.fetch_or(bit_of(port), Ordering::Relaxed);
+        }
+    }
+
+    /// Becomes `fresh`. Returns whether it was something else.
+    fn publish(&self, fresh: &Self) -> bool {
+        publish(&self.v4, &fresh.v4) | publish(&self.v6, &fresh.v6)
     }
 }
 
@@ -94,10 +153,15 @@ fn bits() -> Result<KVec<AtomicU64>> {
     Ok(bits)
 }
 
-fn publish(bits: &[AtomicU64], fresh: &[AtomicU64]) {
+fn publish(bits: &[AtomicU64], fresh: &[AtomicU64]) -> bool {
+    let mut has_changed = false;
+
     for (word, fresh) in bits.iter().zip(fresh) {
-        word.store(fresh.load(Ordering::Relaxed), Ordering::Relaxed);
+        let fresh = fresh.load(Ordering::Relaxed);
+
+        has_changed |= word.swap(fresh, Ordering::Relaxed) != fresh;
     }
+    has_changed
 }
 
 #[inline]

@@ -120,6 +120,7 @@ impl NetDevice<'_> {
     }
 
     /// Whether the device is in the initial network namespace.
+    #[inline]
     pub fn in_init_net(&self) -> bool {
         // SAFETY: The device is valid.
         unsafe { bindings::knet_dev_in_init_net(self.as_ptr()) }

@@ -118,19 +118,36 @@ pub fn detach<T: ReceiveTunnel>(device: NetDevice<'_>, _rtnl: &Rtnl) {
     });
 }
 
-/// Calls `f` with the UDP port, in host order, of each socket that a VXLAN device receives on, and
-/// with whether it receives over IPv6.
-pub fn for_each_port(device: NetDevice<'_>, _rtnl: &Rtnl, mut f: impl FnMut(u16, bool)) {
+/// Whose namespace a socket is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The initial network namespace.
+    Home,
+    /// Another one that belongs to the initial user namespace.
+    Away,
+    /// One of a user namespace, whose root needs no leave from the host for what is there.
+    Foreign,
+}
+
+/// Calls `f` with the UDP port, in host order, of each socket that a VXLAN device receives on, with
+/// whether it receives over IPv6, and with whose it is.
+pub fn for_each_port(device: NetDevice<'_>, _rtnl: &Rtnl, mut f: impl FnMut(u16, bool, Owner)) {
     for_each_socket(device, |sock| {
         // SAFETY: The socket is that of a device, which RTNL keeps up.
-        let (port, v6) = unsafe {
+        let (port, v6, owner) = unsafe {
             (
                 bindings::knet_sock_port(sock),
                 bindings::knet_sock_is_v6(sock),
+                bindings::knet_sock_owner(sock),
             )
         };
+        let owner = match owner {
+            bindings::knet_sock_owner_KNET_SOCK_HOME => Owner::Home,
+            bindings::knet_sock_owner_KNET_SOCK_AWAY => Owner::Away,
+            _ => Owner::Foreign,
+        };
 
-        f(port, v6);
+        f(port, v6, owner);
     });
 }
 

@@ -133,6 +133,12 @@ typedef int (*knet_encap_rcv_t)(struct sock *sk, struct sk_buff *skb);
 unsigned int knet_vxlan_socks(struct net_device *dev, struct sock *socks[2]);
 u16 knet_sock_port(const struct sock *sk);
 bool knet_sock_is_v6(const struct sock *sk);
+enum knet_sock_owner {
+	KNET_SOCK_HOME,		/* in the initial network namespace */
+	KNET_SOCK_AWAY,		/* in another one of the initial user namespace */
+	KNET_SOCK_FOREIGN,	/* in one that whoever made it is root in */
+};
+enum knet_sock_owner knet_sock_owner(const struct sock *sk);
 knet_encap_rcv_t knet_sock_encap_rcv(const struct sock *sk);
 void knet_sock_set_encap_rcv(struct sock *sk, knet_encap_rcv_t rcv);
 enum knet_vxlan_lookup {

@@ -52,6 +52,15 @@ bool knet_sock_is_v6(const struct sock *sk)
 	return sk->sk_family == AF_INET6;
 }
 
+enum knet_sock_owner knet_sock_owner(const struct sock *sk)
+{
+	const struct net *net = sock_net(sk);
+
+	if (net_eq(net, &init_net))
+		return KNET_SOCK_HOME;
+	return net->user_ns == &init_user_ns ? KNET_SOCK_AWAY : KNET_SOCK_FOREIGN;
+}
+
 knet_encap_rcv_t knet_sock_encap_rcv(const struct sock *sk)
 {
 	return READ_ONCE(udp_sk(sk)->encap_rcv);
