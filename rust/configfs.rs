@@ -233,7 +233,7 @@ fn attributes<I: Files>(
         let attribute = bindings::configfs_attribute {
             ca_name: I::name(*file).as_char_ptr(),
             ca_owner: owner,
-            ca_mode: if is_writable { 0o644 } else { 0o444 },
+            ca_mode: I::mode(*file),
             show: Some(show),
             store: is_writable.then_some(store),
         };

@@ -37,8 +37,21 @@ pub trait Files: Send + Sync + 'static {
     /// The name of `file`.
     fn name(file: Self::File) -> &'static CStr;
 
-    /// Whether root may write `file`. Everyone may read it.
+    /// Whether root may write `file`.
     fn is_writable(file: Self::File) -> bool;
+
+    /// Whether root alone may read `file`. Otherwise everyone may, also in a container.
+    fn is_private(file: Self::File) -> bool;
+
+    /// The permissions of `file`.
+    fn mode(file: Self::File) -> u16 {
+        match (Self::is_writable(file), Self::is_private(file)) {
+            (true, true) => 0o600,
+            (true, false) => 0o644,
+            (false, true) => 0o400,
+            (false, false) => 0o444,
+        }
+    }
 
     /// Writes what reading `file` gives.
     ///

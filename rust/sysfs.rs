@@ -182,7 +182,7 @@ impl<T: Files> Node<T> {
             bindings::knet_sysfs_init_file(
                 self.attribute.get(),
                 T::name(self.file).as_char_ptr(),
-                T::is_writable(self.file),
+                T::mode(self.file),
                 Some(show_callback::<T>),
                 Some(store_callback::<T>),
             )

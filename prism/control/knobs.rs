@@ -259,6 +259,11 @@ impl Files for Knobs {
         !matches!(knob, Knob::Receivers)
     }
 
+    fn is_private(knob: Knob) -> bool {
+        // It has names of devices in all namespaces.
+        matches!(knob, Knob::Devices)
+    }
+
     fn show(&self, knob: Knob, page: &mut Page<'_>) -> Result {
         match knob {
             Knob::Mode => writeln!(page, "{}", self.switch.mode().name()),
@@ -364,6 +369,10 @@ impl Files for Counters {
     }
 
     fn is_writable(_: Counter) -> bool {
+        false
+    }
+
+    fn is_private(_: Counter) -> bool {
         false
     }
 

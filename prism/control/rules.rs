@@ -213,6 +213,11 @@ impl Files for Directory {
         !matches!(file, File::Packets | File::Bytes)
     }
 
+    fn is_private(_: File) -> bool {
+        // They say who talks to whom, and how much.
+        true
+    }
+
     fn show(&self, file: File, page: &mut Page<'_>) -> Result {
         let rule = *self.rule.lock();
 

@@ -31,14 +31,14 @@ void knet_sysfs_remove_dir(struct kobject *dir)
 }
 
 struct attribute *knet_sysfs_init_file(struct kobj_attribute *file,
-				       const char *name, bool writable,
+				       const char *name, umode_t mode,
 				       knet_show_t show, knet_store_t store)
 {
 	sysfs_attr_init(&file->attr);
 	file->attr.name = name;
-	file->attr.mode = writable ? 0644 : 0444;
+	file->attr.mode = mode;
 	file->show = show;
-	file->store = writable ? store : NULL;
+	file->store = mode & 0200 ? store : NULL;
 	return &file->attr;
 }
 

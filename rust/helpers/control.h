@@ -25,7 +25,7 @@ typedef ssize_t (*knet_store_t)(struct kobject *kobj,
 struct kobject *knet_sysfs_create_dir(const char *name);
 void knet_sysfs_remove_dir(struct kobject *dir);
 struct attribute *knet_sysfs_init_file(struct kobj_attribute *file,
-				       const char *name, bool writable,
+				       const char *name, umode_t mode,
 				       knet_show_t show, knet_store_t store);
 int knet_sysfs_create_group(struct kobject *dir, const char *name,
 			    struct attribute **files);

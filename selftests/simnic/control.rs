@@ -175,6 +175,10 @@ impl Files for Directory {
         !matches!(file, File::Address)
     }
 
+    fn is_private(_: File) -> bool {
+        false
+    }
+
     fn show(&self, file: File, page: &mut Page<'_>) -> Result {
         match file {
             File::Flows => {
