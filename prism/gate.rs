@@ -7,9 +7,11 @@
 //! in its queues that came before: the classes' queues, a batch, and those of the kernel. Then it adopts
 //! the new settings, and what was held goes on by them, in order.
 //!
-//! The kernel's queues are empty when the CPU has received nothing between two turns of this stage,
-//! which come behind those of all other NAPI instances. Where other devices keep the CPU receiving, so
-//! many turns are enough that each instance has had its weight as often as its queue may be long.
+//! The kernel's queues are empty when the CPU has received nothing between three turns of this stage.
+//! Two are not enough: an instance that has used up its weight has its next turn behind what is
+//! scheduled anew, as this stage is, so between two turns it may have none. Where other devices keep
+//! the CPU receiving, so many turns are enough that each instance has had its weight as often as its
+//! queue may be long.
 
 use core::sync::atomic::{
     AtomicU32,
@@ -62,6 +64,9 @@ use crate::{
 /// packets unless the kernel was told otherwise (`net.core.netdev_max_backlog`), and 64 leave in a poll.
 const TURNS_MAX: u32 = 40;
 
+/// How many turns in a row have to find that nothing was received since the one before.
+const QUIET_TURNS: u32 = 2;
+
 /// For how long frames are held at most, in microseconds, unless something is broken.
 const LATE_US: u32 = 10_000_000;
 
@@ -80,6 +85,8 @@ pub(crate) struct Seen {
     turns: AtomicU32,
     /// The tick of the first of these.
     since: AtomicU32,
+    /// How many of the last turns have found that nothing was received since the one before.
+    quiet: AtomicU32,
     /// How many packets the CPU had received when the last turn began.
     received: AtomicU32,
 }
@@ -90,24 +97,37 @@ impl Default for Seen {
             adopted: AtomicU64::new(Settings::NONE.word()),
             turns: AtomicU32::new(0),
             since: AtomicU32::new(0),
+            quiet: AtomicU32::new(0),
             received: AtomicU32::new(0),
         }
     }
 }
 
 impl Seen {
-    /// Whether the CPU has received nothing since the turn before, or there were enough turns.
+    /// Whether the CPU has received nothing for some turns, or there were enough turns.
     fn is_quiet(&self) -> bool {
         let received = knet::stage::received_here();
         let before = self.received.load(Ordering::Relaxed);
         let turns = self.turns.load(Ordering::Relaxed);
+        let quiet = if turns > 0 && received == before {
+            self.quiet.load(Ordering::Relaxed).saturating_add(1)
+        } else {
+            0
+        };
 
         if turns == 0 {
             self.since.store(ticks(), Ordering::Relaxed);
         }
         self.received.store(received, Ordering::Relaxed);
         self.turns.store(turns.saturating_add(1), Ordering::Relaxed);
-        turns >= TURNS_MAX || turns > 0 && received == before
+        self.quiet.store(quiet, Ordering::Relaxed);
+        turns >= TURNS_MAX || quiet >= QUIET_TURNS
+    }
+
+    /// The next turn is the first.
+    fn start(&self) {
+        self.turns.store(0, Ordering::Relaxed);
+        self.quiet.store(0, Ordering::Relaxed);
     }
 
     /// Whether that goes on for longer than it ever has to.
@@ -119,7 +139,7 @@ impl Seen {
 
     fn adopt(&self, settings: Settings) {
         self.adopted.store(settings.word(), Ordering::Relaxed);
-        self.turns.store(0, Ordering::Relaxed);
+        self.start();
     }
 }
 
@@ -132,6 +152,15 @@ impl Gate {
     /// Context: process.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self(Stages::new(Held::default)?))
+    }
+
+    /// Has no CPU act by what it has adopted, as packets went by without being seen since.
+    ///
+    /// Context: process, while there are no hooks.
+    pub(crate) fn forget(&self) {
+        for seen in self.0.all_seen() {
+            seen.adopt(Settings::NONE);
+        }
     }
 
     /// The settings that this CPU acts by.
@@ -259,6 +288,11 @@ impl Shared {
     fn serve_held(&self, turn: &Turn<'_, Held>) -> Served {
         let cx = turn.context();
         let seen = turn.stage().seen();
+        // A turn more than was needed. What comes meanwhile may go by, so that turns would tell nothing.
+        if !turn.stage().holds() {
+            seen.start();
+            return Served::All { packets: 0 };
+        }
         let settings = settings::current();
         let is_quiet = seen.is_quiet();
 

@@ -64,6 +64,7 @@ impl Hooks {
     ///
     /// `ENOMEM`; `EBUSY` or `EOPNOTSUPP` where a hook cannot be had. Nothing is left registered.
     pub(crate) fn start(shared: Arc<Shared>) -> Result<Self> {
+        shared.gate.forget();
         netdev::with_rtnl(|rtnl| shared.devices.refresh(rtnl))?;
         let fdb = FdbFollower::new()?;
         let ways = express::Follower::new()?;

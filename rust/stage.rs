@@ -150,6 +150,13 @@ impl<T: Serve> Stages<T> {
         self.here(cx).holds()
     }
 
+    /// What is told of the stages of all possible CPUs.
+    ///
+    /// Context: any.
+    pub fn all_seen(&self) -> impl Iterator<Item = &T::Seen> + '_ {
+        self.iter().map(Stage::seen)
+    }
+
     /// Drops what was received on a device that goes away. How many packets that were.
     ///
     /// Context: process, under RTNL; sleeps.
