@@ -89,6 +89,7 @@ host_tests() {
 	while read -r crate; do
 		cargo_tests "$(dirname "$crate")"
 	done < <(find selftests tools -name target -prune -o -name Cargo.toml -print 2>/dev/null | sort)
+	one models scripts/in-toolroot.sh selftests/model/spin.sh
 	one no-panic scripts/in-toolroot.sh selftests/host/no-panic.sh
 	one kdir scripts/in-toolroot.sh selftests/host/kdir.sh
 	one fuzz scripts/in-toolroot.sh selftests/host/fuzz.sh "${TEST_FUZZ:-10}"
@@ -122,7 +123,7 @@ stage() {
 	cp "$ko" "$share/prism.ko"
 	ko=$(build "$1" simnic) || return
 	cp "$ko" "$share/simnic.ko"
-	tar -c --exclude=target --exclude=selftests/host --exclude=selftests/demo --exclude=selftests/pair selftests |
+	tar -c --exclude=target --exclude=selftests/host --exclude=selftests/model --exclude=selftests/demo --exclude=selftests/pair selftests |
 		tar -x -C "$share"
 	selftests/build.sh "$share/selftests/bin"
 }
