@@ -27,7 +27,9 @@ cd "$PRISM_SRC"
 basic=(host stock debug latency bench)
 matrix=(7.2 cloud rt cpus kcsan)
 [ $# -gt 0 ] || set -- "${basic[@]}"
-[ "$*" != matrix ] || set -- "${basic[@]}" "${matrix[@]}"
+is_matrix=
+[ "$*" != matrix ] || is_matrix=1
+[ -z "$is_matrix" ] || set -- "${basic[@]}" "${matrix[@]}"
 for part; do
 	[[ " ${basic[*]} ${matrix[*]} " == *" $part "* ]] || die "$part is not one of: ${basic[*]} matrix ${matrix[*]}"
 done
@@ -140,6 +142,9 @@ kernel_of() {
 	esac
 }
 
+# Tests that take minutes in the debug kernel, and are for the matrix there.
+slow_in_debug="scrub forged"
+
 # What a guest does. Its own verdict is on leaks and the kernel's complaints,
 # and counts where no test failed.
 guest_tests() {
@@ -156,6 +161,7 @@ guest_tests() {
 		debug-1) tests=$needs_cpus ;;
 		debug-2)
 			tests="--except $needs_cpus"
+			[ -n "$is_matrix" ] || tests+=" $slow_in_debug"
 			args+=(--smp 1)
 			;;
 		cpus)
