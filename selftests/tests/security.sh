@@ -70,7 +70,7 @@ equal "directories are for root to write" \
 
 # What everyone may read is a number or a word, and no address or port.
 equal "what everyone may read tells of no flow" \
-	"$(as_user grep -rhs . "$PRISM" "$CONFIG" | grep -vxE '[0-9]+|off|sync|batch|express|high|interactive|normal|bulk' | sort -u)" ""
+	"$(as_user grep -rhs . "$PRISM" "$CONFIG" | grep -vxE '[0-9]+|none|off|sync|batch|express|high|interactive|normal|bulk' | sort -u)" ""
 equal "nobody but root reads a rule" "$(as_user grep -rls . "$CONFIG")" ""
 
 # Who changes them.
