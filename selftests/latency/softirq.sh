@@ -79,7 +79,7 @@ note "$heading"
 for line in "${table[@]}"; do
 	note "$line"
 done
-at_most "no stretch is longer by half than the longest without rules" "$worst" $((most * 3 / 2))
+at_most "no stretch is twice as long as the longest without rules" "$worst" $((most * 2))
 setting off 0 high
 remove_rules
 sim_down
