@@ -45,8 +45,8 @@ rate=$REPLY
 
 # By its rate. A connection has fewer packets in a second.
 for class in high interactive; do
-	rule four vni=100 protocol=udp "destination=$c1_ip" class=$class rate=$rate
-	rule six vni=100 protocol=udp "destination=$c1_ip6" class=$class rate=$rate
+	rule four vni=100 protocol=udp "destination=$c1_ip" class=$class rate="$rate"
+	rule six vni=100 protocol=udp "destination=$c1_ip6" class=$class rate="$rate"
 	rule tcp vni=100 protocol=tcp destination_port=5004 class=$class rate=20
 	knob accelerate $class
 	for mode in sync batch express; do
@@ -65,7 +65,7 @@ done
 knob accelerate high
 
 # In mode off isolation alone has something wait.
-high four vni=100 protocol=udp "destination=$c1_ip" rate=$rate
+high four vni=100 protocol=udp "destination=$c1_ip" rate="$rate"
 mode off
 isolate 1
 counters
