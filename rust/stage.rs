@@ -321,8 +321,13 @@ impl<T: Serve> Stage<T> {
         let gone = with_rx_context(|cx| self.with(&cx, |queues| queues.purge(device)));
         // SAFETY: As above.
         unsafe { bindings::knet_napi_resume(self.napi()) };
-        // What came meanwhile could not have it scheduled.
-        with_rx_context(|cx| self.schedule(&cx));
+        // What came meanwhile could not have it scheduled. What comes from here on can.
+        let is_left = with_rx_context(|cx| self.with(&cx, |queues| queues.packets() != 0));
+
+        if is_left {
+            // SAFETY: By the type invariants; process context.
+            unsafe { bindings::knet_napi_schedule_on(self.napi(), self.cpu) };
+        }
         gone
     }
 }

@@ -40,6 +40,7 @@ state() {
 	done
 	if loaded; then
 		echo "mode $(<"$PRISM"/mode) rules $(echo "$RULES"/*) hooks $(prism_hooks)"
+		echo "broken $(<"$PRISM"/broken)"
 	else
 		echo "the module is not loaded"
 	fi

@@ -10,6 +10,7 @@
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
 #include <net/busy_poll.h>
 #include <net/gro.h>
 #include <trace/events/skb.h>
@@ -176,6 +177,24 @@ void knet_napi_schedule_first(struct knet_napi *knet)
 	__napi_schedule(&knet->napi);
 	list_move(&knet->napi.poll_list, &this_cpu_ptr(&softnet_data)->poll_list);
 	local_irq_restore(flags);
+}
+
+static void schedule_here(void *knet)
+{
+	knet_napi_schedule(knet);
+}
+
+/*
+ * Has it polled on @cpu, whose packets it serves: another CPU does not know what
+ * came there before. Where @cpu is offline, here. Context: process.
+ */
+void knet_napi_schedule_on(struct knet_napi *knet, unsigned int cpu)
+{
+	if (!smp_call_function_single(cpu, schedule_here, knet, true))
+		return;
+	local_bh_disable();
+	knet_napi_schedule(knet);
+	local_bh_enable();
 }
 
 /* At the end of a poll: what GRO still holds is received. */

@@ -42,6 +42,7 @@ void knet_napi_pause(struct knet_napi *napi);
 void knet_napi_resume(struct knet_napi *napi);
 void knet_napi_schedule(struct knet_napi *napi);
 void knet_napi_schedule_first(struct knet_napi *napi);
+void knet_napi_schedule_on(struct knet_napi *napi, unsigned int cpu);
 void knet_napi_complete(struct knet_napi *napi, int done);
 void knet_napi_flush(struct knet_napi *napi);
 bool knet_napi_gro_receive(struct knet_napi *napi, struct sk_buff *skb);
