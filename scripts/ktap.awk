@@ -2,7 +2,8 @@
 #
 # Reads KTAP, passes it on, and appends "passed failed skipped" to the file
 # named by the variable sum. Counts the innermost results. A plan that is not
-# kept, or none at all, is a failure: what ended early did not pass.
+# kept, or none at all, is a failure: what ended early did not pass. What follows the
+# line "# started again" goes on behind the last test that ended.
 
 function result(depth, ok, skip,    d, parent) {
 	parent = 0
@@ -47,8 +48,26 @@ function complain(what) {
 
 { print; fflush() }
 { match($0, /^ */); depth = RLENGTH }
+/^# started again/ {
+	for (d in open)
+		if (d + 0 > 0) {
+			delete open[d]
+			delete plan[d]
+			delete seen[d]
+		}
+	passed = ended["passed"]
+	failed = failed_before[0] = ended["failed"]
+	skipped = ended["skipped"]
+	is_again = 1
+}
+/^1\.\.[0-9]+/ && is_again { next }
 /^ *1\.\.[0-9]+/ { plan[depth] = substr($1, 4) + 0; open[depth] = 1; found = 1 }
 /^ *(not )?ok([ \t]|$)/ { result(depth, $1 == "ok", /# *SKIP/) }
+/^(not )?ok([ \t]|$)/ {
+	ended["passed"] = passed
+	ended["failed"] = failed
+	ended["skipped"] = skipped
+}
 END {
 	for (d in open)
 		close_level(d + 0)

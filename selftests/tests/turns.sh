@@ -18,7 +18,7 @@ polled_elsewhere() {
 		instance = substr($0, RSTART + 12, RLENGTH - 12)
 		if (instance in at && at[instance] != cpu) print instance ": " at[instance] " and " cpu
 		at[instance] = cpu
-	}' $trace_dir/trace | sort -u
+	}' "$trace_dir"/trace | sort -u
 }
 
 [ "$(nproc)" -gt 1 ] || skip_all "one CPU"
@@ -56,9 +56,9 @@ for kind in mode isolate device; do
 	done
 done
 trace_off
-at_least "the gate had turns" "$(grep -c prism_gate $trace_dir/trace)" 20
-at_least "isolation had turns" "$(grep -c prism_isolate $trace_dir/trace)" 20
-at_least "batches had turns" "$(grep -c prism_batch $trace_dir/trace)" 20
+at_least "the gate had turns" "$(grep -c prism_gate "$trace_dir"/trace)" 20
+at_least "isolation had turns" "$(grep -c prism_isolate "$trace_dir"/trace)" 20
+at_least "batches had turns" "$(grep -c prism_batch "$trace_dir"/trace)" 20
 equal "each instance is polled on one CPU" "$(polled_elsewhere)" ""
 ended four
 equal "nothing is lost, doubled, changed or overtaken" \
