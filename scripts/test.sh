@@ -131,7 +131,7 @@ stage() {
 }
 
 # Tests in which CPUs meet; the others look at one packet after the other.
-needs_cpus="accelerate bad_input batch bridge churn contexts delivery express isolation isolation_limits kunit learning off order overload receivers reload rules taps tc"
+needs_cpus="accelerate bad_input batch bridge churn contexts delivery express isolation isolation_limits kunit learning off order overload receivers reload rules taps tc turns"
 
 # kernel_of GUEST
 kernel_of() {
