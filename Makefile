@@ -8,6 +8,8 @@
 # make test            host tests, then guests on the stock and a debug kernel
 # make test-matrix     the same, and on more kernels: 7.2, cloud, PREEMPT_RT,
 #                      eight CPUs, KCSAN; prints which kernel passed what
+# make fuzz            the parser and the rules fuzzed on the host for a night:
+#                      10^8 executions of each (RUNS=); their seeds are kept
 # make demo            vanilla and PRISM side by side, in two guests
 # make bench           PRISM beside its peers in virtual time (SCENARIO=, PEERS=)
 # make bench-wall      the paper's experiments in wall-clock time, in two guests
@@ -44,6 +46,9 @@ test:
 test-matrix:
 	@scripts/test.sh matrix
 
+fuzz:
+	@scripts/in-toolroot.sh selftests/host/fuzz.sh runs=$(or $(RUNS),100000000)
+
 demo:
 	@selftests/demo/demo.sh
 
@@ -69,6 +74,6 @@ clean:
 	@scripts/clean.sh
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,19p'
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,21p'
 
-.PHONY: all modules debug install modules_install check test test-matrix demo bench bench-wall bench-compare bench-bounds profile shell clean help
+.PHONY: all modules debug install modules_install check test test-matrix fuzz demo bench bench-wall bench-compare bench-bounds profile shell clean help

@@ -94,7 +94,7 @@ host_tests() {
 	one models scripts/in-toolroot.sh selftests/model/spin.sh
 	one no-panic scripts/in-toolroot.sh selftests/host/no-panic.sh
 	one kdir scripts/in-toolroot.sh selftests/host/kdir.sh
-	one fuzz scripts/in-toolroot.sh selftests/host/fuzz.sh "${TEST_FUZZ:-10}"
+	one fuzz scripts/in-toolroot.sh selftests/host/fuzz.sh "${TEST_FUZZ:-6}"
 }
 
 # with_kernel KERNEL COMMAND...: with the series that it is of.

@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# fuzz.sh [SECONDS | runs=N]: fuzz the packet parser for that long (60 s).
+# fuzz.sh [parser | rules] [SECONDS | runs=N]: fuzz the packet parser and the language of rules, or one
+# of them, each for that long (60 s).
 #
 # Needs clang, whose libFuzzer is of rustc's LLVM version: run it in the tool root,
 #
 #	scripts/in-toolroot.sh selftests/host/fuzz.sh 60
 #
 # Starts from fuzz/corpus; what it finds on the way is kept in target/fuzz/found, and an input that
-# fails in target/fuzz/failed-*. `fuzz.sh FILE...` runs such inputs again.
+# fails in target/fuzz/failed-TARGET-*. `fuzz.sh TARGET FILE...` runs such inputs again.
 
 set -eu
 
@@ -26,17 +27,29 @@ RUSTFLAGS="$RUSTFLAGS $coverage-pc-table $coverage-trace-compares"
 RUSTFLAGS="$RUSTFLAGS -C linker=clang -C link-arg=-fsanitize=fuzzer"
 export RUSTFLAGS
 
-cargo build --quiet --locked --release --features fuzz --bin fuzz-parser --target-dir target/fuzz
-fuzz=target/fuzz/release/fuzz-parser
-mkdir -p target/fuzz/found
+targets="parser rules"
+case ${1-} in
+parser | rules)
+	targets=$1
+	shift
+	;;
+esac
+
+cargo build --quiet --locked --release --features fuzz --bins --target-dir target/fuzz
+fuzz=target/fuzz/release/fuzz
 
 if [ $# -gt 0 ] && [ -f "$1" ]; then
-	exec "$fuzz" "$@"
+	exec "$fuzz-$targets" "$@"
 fi
 case ${1-60} in
 runs=*) limit=-$1 ;;
 *) limit=-max_total_time=${1-60} ;;
 esac
 
-exec "$fuzz" "$limit" -max_len=256 -timeout=5 -print_final_stats=1 -verbosity=1 \
-	-dict=fuzz/parser.dict -artifact_prefix=target/fuzz/failed- target/fuzz/found fuzz/corpus
+for target in $targets; do
+	[ "$target" = parser ] && longest=256 || longest=512
+	mkdir -p "target/fuzz/found/$target"
+	"$fuzz-$target" "$limit" -max_len=$longest -timeout=5 -print_final_stats=1 -verbosity=1 \
+		-dict="fuzz/$target.dict" -artifact_prefix="target/fuzz/failed-$target-" \
+		"target/fuzz/found/$target" "fuzz/corpus/$target"
+done

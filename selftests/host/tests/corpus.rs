@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The seed corpus of the fuzz target: it is what it should be, and passes.
+//! The seed corpora of the fuzz targets: they are what they should be, and pass.
 
 mod common;
 #[path = "../fuzz/input.rs"]
@@ -15,11 +15,12 @@ use std::{
 
 use common::{
     build::good_packets,
+    language,
     oracle, //
 };
 
 fn corpus() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/parser")
 }
 
 /// The corpus has each good packet. `UPDATE_CORPUS=1 cargo test --test corpus` writes it.
@@ -45,4 +46,36 @@ fn corpus_passes() {
             let _ = oracle::check(v6, head, len);
         }
     }
+}
+
+/// The inputs of the second target, by name.
+fn rules() -> Vec<(String, String)> {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/rules");
+    let read = |entry: std::io::Result<fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+
+        (name, fs::read_to_string(path).unwrap())
+    };
+
+    fs::read_dir(dir).unwrap().map(read).collect()
+}
+
+/// Each input has rules that may be enabled, but for those of which none may.
+#[test]
+fn rules_are_rules() {
+    for (name, text) in rules() {
+        let wanted = match name.starts_with("refused") {
+            true => 0,
+            false => text.lines().count(),
+        };
+
+        assert_eq!(language::rules_in(&text).len(), wanted, "{name}");
+    }
+}
+
+#[test]
+fn rules_pass() {
+    assert!(!rules().is_empty());
+    rules().iter().for_each(|(_, text)| language::check(text));
 }

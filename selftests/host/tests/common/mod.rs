@@ -6,6 +6,7 @@
 
 pub mod build;
 pub mod few;
+pub mod language;
 pub mod layers;
 pub mod oracle;
 pub mod rules;

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Fuzz target: rules are read from text, and a table of them is held against a search through all.
+//!
+//! An input is text: a rule a line, whose fields are separated by tabs: `source=10.0.0.0/8`. Values that
+//! are refused leave their field as it was. `fuzz.sh` builds and runs it.
+
+#![no_main]
+#![allow(dead_code, unreachable_pub)]
+
+#[path = "../tests/common/language.rs"]
+mod language;
+#[path = "../tests/common/rules.rs"]
+mod rules;
+
+/// What libFuzzer calls with each input.
+///
+/// # Safety
+///
+/// `data` points at `size` bytes.
+#[no_mangle]
+pub unsafe extern "C" fn LLVMFuzzerTestOneInput(data: *const u8, size: usize) -> i32 {
+    // SAFETY: By this function's precondition. An empty slice must not have a null pointer.
+    let data = match size {
+        0 => &[],
+        _ => unsafe { core::slice::from_raw_parts(data, size) },
+    };
+
+    if let Ok(text) = core::str::from_utf8(data) {
+        language::check(text);
+    }
+    0
+}
