@@ -76,14 +76,15 @@ fn end(options: &Options, place: &str) -> Result<File> {
         .ok_or_else(|| anyhow!("{place} is not NETNS:DEVICE"))?;
 
     netns::within(netns, || {
-        tap(device, options).with_context(|| format!("tap {place}"))
+        tap(device, options.offload, options.fragments > 0).with_context(|| format!("tap {place}"))
     })
 }
 
-fn tap(device: &str, options: &Options) -> Result<File> {
+/// A tap device, made or attached to, with NAPI and a header before each frame.
+pub fn tap(device: &str, offload: bool, in_pieces: bool) -> Result<File> {
     let file = OpenOptions::new().read(true).write(true).open(PATH)?;
     let mut flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_NAPI | libc::IFF_VNET_HDR;
-    if options.fragments > 0 {
+    if in_pieces {
         flags |= libc::IFF_NAPI_FRAGS;
     }
 
@@ -95,7 +96,7 @@ fn tap(device: &str, options: &Options) -> Result<File> {
     request.ifr_ifru.ifru_flags = flags as i16;
     // SAFETY: The pointer is to an ifreq, as the request wants.
     unsafe { tun_set_iff(file.as_raw_fd(), &request) }.context("TUNSETIFF")?;
-    if options.offload {
+    if offload {
         let offload = libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN;
         // SAFETY: The request takes a number.
         unsafe { tun_set_offload(file.as_raw_fd(), offload as i32) }.context("TUNSETOFFLOAD")?;

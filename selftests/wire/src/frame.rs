@@ -109,30 +109,64 @@ impl Udp {
     }
 }
 
-/// A TCP header of 20 bytes, a SYN.
+/// A TCP header of 20 bytes.
+#[derive(Clone, Copy)]
 pub struct Tcp {
     pub source: u16,
     pub destination: u16,
+    pub seq: u32,
+    pub ack: u32,
+    /// The flags: 1 FIN, 2 SYN, 4 RST, 8 PSH, 16 ACK.
+    pub flags: u8,
     /// Data offset in words.
     pub offset: u8,
+    pub checksum: Checksum,
 }
 
 impl Tcp {
+    /// The start of a connection.
+    pub fn syn(source: u16, destination: u16) -> Self {
+        Self {
+            source,
+            destination,
+            seq: 0x0102_0304,
+            ack: 0,
+            flags: 2,
+            offset: 5,
+            checksum: Checksum::Right,
+        }
+    }
+
     pub fn wrap(&self, pair: &Pair, data: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
 
         out.extend(self.source.to_be_bytes());
         out.extend(self.destination.to_be_bytes());
-        out.extend(0x0102_0304u32.to_be_bytes());
-        out.extend(0u32.to_be_bytes());
-        out.extend([self.offset << 4, 0x02]);
+        out.extend(self.seq.to_be_bytes());
+        out.extend(self.ack.to_be_bytes());
+        out.extend([self.offset << 4, self.flags]);
         out.extend(1024u16.to_be_bytes());
         out.extend([0, 0, 0, 0]);
         out.extend(data);
         let sum = finish(fold(pair.sum() + 6 + out.len() as u32, &out));
-        out[16..18].copy_from_slice(&sum.to_be_bytes());
+        out[16..18].copy_from_slice(&self.checksum.of(sum).to_be_bytes());
         out
     }
+}
+
+/// The Internet checksum of `bytes` behind nothing, or behind the pseudo header of IPv6.
+pub fn checksum(pair: &Pair, protocol: u8, bytes: &[u8]) -> u16 {
+    let start = match (pair, protocol) {
+        (Pair::V6(..), 58) => pair.sum() + 58 + bytes.len() as u32,
+        _ => 0,
+    };
+
+    finish(fold(start, bytes))
+}
+
+/// What a checksum field holds whose sum is left to the next one: that of the pseudo header.
+pub fn pseudo_sum(pair: &Pair, protocol: u8, len: usize) -> u16 {
+    !finish(pair.sum() + u32::from(protocol) + len as u32)
 }
 
 /// An IPv4 or an IPv6 header.

@@ -207,7 +207,7 @@ fn recipe(options: &Options, pair: Pair) -> Result<Recipe> {
 }
 
 /// The link-layer address of `device` in this thread's namespace.
-fn address_of(device: &str) -> Result<Mac> {
+pub fn address_of(device: &str) -> Result<Mac> {
     nix::ifaddrs::getifaddrs()?
         .filter(|interface| interface.interface_name == device)
         .find_map(|interface| interface.address?.as_link_addr()?.addr())

@@ -12,6 +12,7 @@ mod content;
 mod end;
 mod errno;
 mod frame;
+mod fuzz;
 mod inject;
 mod netns;
 mod packet;
@@ -37,6 +38,8 @@ enum Command {
     Rtt(rtt::Options),
     /// Frames made field by field, among them malformed ones.
     Inject(inject::Options),
+    /// Random, mutated and mergeable frames, whose effects are compared between configurations.
+    Fuzz(fuzz::Options),
     /// Shows what packet sockets see until the process is told to end.
     Sniff(tap::Options),
     /// Joins two tap devices, as a cable joins two ports.
@@ -57,6 +60,7 @@ fn main() -> Result<()> {
         Command::Tcp(options) => tcp::run(&options),
         Command::Rtt(options) => rtt::run(&options),
         Command::Inject(options) => inject::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Sniff(options) => tap::run(&options),
         Command::Cable(options) => cable::run(&options),
         Command::Rules(options) => rules::run(&options),

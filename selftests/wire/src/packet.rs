@@ -5,7 +5,9 @@
 use std::{
     io, mem,
     os::fd::{
+        AsFd,
         AsRawFd,
+        BorrowedFd,
         FromRawFd,
         OwnedFd, //
     },
@@ -102,6 +104,18 @@ impl PacketSocket {
             Err(error) if is_pause(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl From<PacketSocket> for OwnedFd {
+    fn from(socket: PacketSocket) -> Self {
+        socket.0
     }
 }
 

@@ -60,9 +60,8 @@ impl Recipe {
         let payload = match &self.transport {
             Transport::Udp(udp) => udp.wrap(&self.ip.pair, content),
             Transport::Tcp { offset } => Tcp {
-                source: 40000,
-                destination: 9,
                 offset: *offset,
+                ..Tcp::syn(40000, 9)
             }
             .wrap(&self.ip.pair, content),
             Transport::None => content.to_vec(),
