@@ -49,7 +49,7 @@ esac
 for target in $targets; do
 	[ "$target" = parser ] && longest=256 || longest=512
 	mkdir -p "target/fuzz/found/$target"
-	"$fuzz-$target" "$limit" -max_len=$longest -timeout=5 -print_final_stats=1 -verbosity=1 \
+	"$fuzz-$target" "$limit" -max_len="$longest" -timeout=5 -print_final_stats=1 -verbosity=1 \
 		-dict="fuzz/$target.dict" -artifact_prefix="target/fuzz/failed-$target-" \
 		"target/fuzz/found/$target" "fuzz/corpus/$target"
 done
