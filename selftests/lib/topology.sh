@@ -237,14 +237,20 @@ make_overlay_bridge() {
 	vtep_host "$vni" "${@:2:2}"
 	container c1 17
 	container c2 18
-	in_ns '' <<-END
-		link add br$vni type bridge
-		link set vx$vni master br$vni
-		link set c1h master br$vni
-		link set c2h master br$vni
-		link set br$vni up
-	END
+	on_bridge "$vni" c1 c2
 	flat_addresses "$vni" c1 c2
+}
+
+# on_bridge VNI CONTAINER...: the host's ends of these, and the VXLAN device, on a bridge.
+on_bridge() {
+	local ends=("${@:2}")
+
+	# Not behind a pipe, where what `together` collects would be lost.
+	in_ns '' < <(
+		echo "link add br$1 type bridge"
+		printf "link set %s master br$1\n" "vx$1" "${ends[@]/%/h}"
+		echo "link set br$1 up"
+	)
 }
 
 # overlay_bridge_in_netns: as Docker does it: bridge, VXLAN device and the

@@ -22,12 +22,12 @@ topology() {
 	END
 	address tap0 '' "$host_ip" "$host_ip6"
 	address tap0.7 '' 192.168.17.1 fd00:17::1
-	for dev in tap0 tap0.7; do
-		for ip in 192.168.{10,17}.2 fd00:{10,17}::2; do
-			[[ $dev$ip != tap0[.0-9]*17[.:]* || $dev = tap0.7 ]] || continue
-			echo "neighbor replace $ip lladdr $peer_mac dev $dev"
-		done
-	done | in_ns ''
+	in_ns '' <<-END
+		neighbor replace $peer_ip lladdr $peer_mac dev tap0
+		neighbor replace $peer_ip6 lladdr $peer_mac dev tap0
+		neighbor replace 192.168.17.2 lladdr $peer_mac dev tap0.7
+		neighbor replace fd00:17::2 lladdr $peer_mac dev tap0.7
+	END
 	remote_ip=10.244.1.2 remote_ip6=fd00:244:1::2
 	together containers
 	echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -74,12 +74,7 @@ containers() {
 
 # bridged NET CONTAINER NUMBER
 bridged() {
-	in_ns '' <<-END
-		link add br$1 type bridge
-		link set vx$1 master br$1
-		link set ${2}h master br$1
-		link set br$1 up
-	END
+	on_bridge "$1" "$2"
 	in_ns "$2" <<-END
 		address add 10.$1.0.$3/24 dev eth0
 		address add fd00:$1::$3/64 dev eth0 nodad

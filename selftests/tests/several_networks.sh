@@ -11,12 +11,7 @@ join() {
 	vtep_remote "$1" "$2"
 	vtep_host "$1" "$2"
 	container "$4" "$5"
-	in_ns '' <<-END
-		link add br$1 type bridge
-		link set vx$1 master br$1
-		link set ${4}h master br$1
-		link set br$1 up
-	END
+	on_bridge "$1" "$4"
 	flat_addresses "$1" "$4"
 }
 

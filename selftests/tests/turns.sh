@@ -61,8 +61,7 @@ at_least "isolation had turns" "$(grep -c prism_isolate "$trace_dir"/trace)" 20
 at_least "batches had turns" "$(grep -c prism_batch "$trace_dir"/trace)" 20
 equal "each instance is polled on one CPU" "$(polled_elsewhere)" ""
 ended four
-equal "nothing is lost, doubled, changed or overtaken" \
-	"${got[lost]-} ${got[duplicate]-} ${got[corrupt]-} ${got[reordered]-}" "0 0 0 0" "$report"
+arrived "the flow meanwhile"
 ended tcp
 equal "TCP is intact" "${got[lost]-}" 0 "$report"
 trace_remove

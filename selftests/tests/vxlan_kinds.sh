@@ -12,12 +12,7 @@ overlay() {
 	vtep_remote 100 4789 4 "$@"
 	vtep_host 100 4789 4 "$@"
 	container c1 17
-	in_ns '' <<-END
-		link add br100 type bridge
-		link set vx100 master br100
-		link set c1h master br100
-		link set br100 up
-	END
+	on_bridge 100 c1
 	flat_addresses 100 c1
 }
 

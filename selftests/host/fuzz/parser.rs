@@ -9,25 +9,16 @@
 
 #[path = "../tests/common/build.rs"]
 mod build;
+#[macro_use]
+mod entry;
 mod input;
 #[path = "../tests/common/oracle.rs"]
 mod oracle;
 
-/// What libFuzzer calls with each input.
-///
-/// # Safety
-///
-/// `data` points at `size` bytes.
-#[no_mangle]
-pub unsafe extern "C" fn LLVMFuzzerTestOneInput(data: *const u8, size: usize) -> i32 {
-    // SAFETY: By this function's precondition. An empty slice must not have a null pointer.
-    let data = match size {
-        0 => &[],
-        _ => unsafe { core::slice::from_raw_parts(data, size) },
-    };
-
+fn check(data: &[u8]) {
     if let Some((v6, head, len)) = input::split(data) {
         let _ = oracle::check(v6, head, len);
     }
-    0
 }
+
+entry!(check);

@@ -8,26 +8,17 @@
 #![no_main]
 #![allow(dead_code, unreachable_pub)]
 
+#[macro_use]
+mod entry;
 #[path = "../tests/common/language.rs"]
 mod language;
 #[path = "../tests/common/rules.rs"]
 mod rules;
 
-/// What libFuzzer calls with each input.
-///
-/// # Safety
-///
-/// `data` points at `size` bytes.
-#[no_mangle]
-pub unsafe extern "C" fn LLVMFuzzerTestOneInput(data: *const u8, size: usize) -> i32 {
-    // SAFETY: By this function's precondition. An empty slice must not have a null pointer.
-    let data = match size {
-        0 => &[],
-        _ => unsafe { core::slice::from_raw_parts(data, size) },
-    };
-
+fn check(data: &[u8]) {
     if let Ok(text) = core::str::from_utf8(data) {
         language::check(text);
     }
-    0
 }
+
+entry!(check);

@@ -211,6 +211,26 @@ impl Ip {
         }
     }
 
+    /// Gives an IPv6 packet one extension header, of that kind and with padding in it.
+    pub fn extend(&mut self, kind: u8) {
+        self.set_extension(kind, [0, 1, 4, 0, 0, 0, 0]);
+    }
+
+    /// Makes an IPv6 packet a fragment. `place` is its offset and flags as they are written.
+    pub fn be_fragment_v6(&mut self, place: u16, id: u16) {
+        let [high, low] = place.to_be_bytes();
+        let [id_high, id_low] = id.to_be_bytes();
+
+        self.set_extension(44, [0, high, low, 0, 0, id_high, id_low]);
+    }
+
+    /// The one extension header is of that kind, and `rest` is what follows its Next Header field.
+    fn set_extension(&mut self, kind: u8, rest: [u8; 7]) {
+        self.extra = vec![self.protocol];
+        self.extra.extend(rest);
+        self.protocol = kind;
+    }
+
     /// The packet with this header.
     pub fn wrap(&self, data: &[u8]) -> Vec<u8> {
         match self.pair {
@@ -296,6 +316,16 @@ pub struct Ethernet {
 }
 
 impl Ethernet {
+    /// Without tags.
+    pub fn new(source: Mac, destination: Mac, ethertype: u16) -> Self {
+        Self {
+            source,
+            destination,
+            tags: Vec::new(),
+            ethertype,
+        }
+    }
+
     pub fn wrap(&self, data: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(14 + data.len());
 

@@ -179,15 +179,9 @@ fn recipe(options: &Options, pair: Pair) -> Result<Recipe> {
         (IpAddr::V6(source), IpAddr::V6(destination)) => Pair::V6(source, destination),
         _ => bail!("outer addresses of two families"),
     };
-    let ethernet = |source, destination, ethertype| Ethernet {
-        source,
-        destination,
-        tags: Vec::new(),
-        ethertype,
-    };
 
     Ok(Recipe {
-        outer_ethernet: ethernet(
+        outer_ethernet: Ethernet::new(
             netns::within(&options.from, || address_of(&options.device))?,
             netns::within("", || address_of(&options.receiver))?,
             outer.ethertype(),
@@ -195,7 +189,7 @@ fn recipe(options: &Options, pair: Pair) -> Result<Recipe> {
         outer: Ip::new(outer, 17),
         outer_udp: Udp::new(50000, options.vxlan_port),
         vxlan: Vxlan::new(options.vni),
-        ethernet: ethernet(
+        ethernet: Ethernet::new(
             options.source_mac,
             options.destination_mac,
             pair.ethertype(),

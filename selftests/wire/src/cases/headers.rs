@@ -91,25 +91,16 @@ pub fn options(group: &mut Group<'_>) {
         ("routing", 43),
         ("shim", 140),
     ] {
-        group.v6(name, "unclassified_extension", |r| {
-            r.ip.extra = extension(r.ip.protocol);
-            r.ip.protocol = header;
-        });
+        group.v6(name, "unclassified_extension", |r| r.ip.extend(header));
         if let Pair::V6(..) = group.v6.outer.pair {
             group.v6(format!("outer-{name}"), "unclassified_extension", |r| {
-                r.outer.extra = extension(r.outer.protocol);
-                r.outer.protocol = header;
+                r.outer.extend(header)
             });
         }
     }
     group.v6("no-next-header", "unclassified_extension", |r| {
         r.ip.protocol = 59
     });
-}
-
-/// An extension header of eight bytes, padding, before what `next` names.
-fn extension(next: u8) -> Vec<u8> {
-    vec![next, 0, 1, 4, 0, 0, 0, 0]
 }
 
 /// Pieces of packets, whose rest comes later or never.
@@ -140,9 +131,7 @@ pub fn fragments(group: &mut Group<'_>) {
         ("atomic", 0),
     ] {
         group.v6(format!("{name}-v6"), FRAGMENT, |r| {
-            let [high, low] = value.to_be_bytes();
-            r.ip.extra = vec![r.ip.protocol, 0, high, low, 0, 0, 0, 79];
-            r.ip.protocol = 44;
+            r.ip.be_fragment_v6(value, 79)
         });
     }
     pieces(group);

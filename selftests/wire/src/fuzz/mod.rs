@@ -301,11 +301,10 @@ fn show(options: &Options, maker: &Maker, difference: &Difference, wanted: &Got)
     for line in difference.is.beyond(wanted) {
         println!("+ {line}");
     }
-    let frames = match &event.burst {
+    let frames: Vec<String> = match &event.burst {
         Burst::Shots(shots) => shots.iter().map(describe).collect(),
         Burst::Stream(stream) => stream.frames().iter().map(|frame| hex(frame)).collect(),
     };
-    let frames: Vec<String> = frames;
     for (number, frame) in frames.iter().enumerate() {
         println!("frame {number} {frame}");
     }

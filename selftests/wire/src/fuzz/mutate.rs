@@ -55,11 +55,6 @@ pub fn checksums(choice: &mut Choice, draft: &mut Draft) {
     draft.sum = Sum::Written;
 }
 
-/// An extension header before what `next` names, of eight bytes.
-fn extension(next: u8) -> Vec<u8> {
-    vec![next, 0, 1, 4, 0, 0, 0, 0]
-}
-
 fn ip(choice: &mut Choice, ip: &mut Ip, id: u16) {
     let v6 = matches!(ip.pair, Pair::V6(..));
 
@@ -71,19 +66,12 @@ fn ip(choice: &mut Choice, ip: &mut Ip, id: u16) {
             ip.id = id;
             let offset = choice.of(&[0u16, 0, 1, 4, 30, 0x1fff]);
             if v6 {
-                let [high, low] = ((offset << 3) | u16::from(choice.one_in(2))).to_be_bytes();
-                let [id_high, id_low] = id.to_be_bytes();
-                ip.extra = vec![ip.protocol, 0, high, low, 0, 0, id_high, id_low];
-                ip.protocol = 44;
+                ip.be_fragment_v6((offset << 3) | u16::from(choice.one_in(2)), id);
             } else {
                 ip.fragment = offset | choice.of(&[0, 0x2000, 0x4000, 0x8000]);
             }
         }
-        5 if v6 => {
-            let header = choice.of(&[0u8, 43, 60, 135, 140]);
-            ip.extra = extension(ip.protocol);
-            ip.protocol = header;
-        }
+        5 if v6 => ip.extend(choice.of(&[0u8, 43, 60, 135, 140])),
         5 => {
             ip.extra = choice
                 .of(&[

@@ -113,6 +113,16 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// Whether an ICMP message is sent when it is time, and not for a frame of ours: neighbours and routers
+/// are looked for, and so are those who do not answer.
+pub fn is_by_clock(protocol: i32, kind: u8, code: u8) -> bool {
+    match protocol {
+        1 => matches!((kind, code), (3, 1) | (11, 1)),
+        58 => kind >= 130 || matches!((kind, code), (1, 3) | (3, 1)),
+        _ => false,
+    }
+}
+
 /// What of a frame that the host sends does not depend on chance: its answers.
 pub fn answer(frame: &[u8]) -> Option<String> {
     let packet = packet(frame)?.innermost();
@@ -121,12 +131,7 @@ pub fn answer(frame: &[u8]) -> Option<String> {
     match packet.protocol {
         1 | 58 => {
             let code = packet.payload.get(1).copied()?;
-            // Neighbours and routers are looked for when it is time, and so are those who do not answer.
-            let by_clock = match packet.protocol {
-                1 => matches!((kind, code), (3, 1) | (11, 1)),
-                _ => kind >= 130 || matches!((kind, code), (1, 3) | (3, 1)),
-            };
-            (!by_clock).then(|| {
+            (!is_by_clock(packet.protocol.into(), kind, code)).then(|| {
                 format!(
                     "answer icmp{} from={} type={kind} code={code} len={}",
                     if packet.protocol == 1 { "" } else { "v6" },

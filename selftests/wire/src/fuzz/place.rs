@@ -99,31 +99,22 @@ impl Place {
             _ => (100, [2, 0, 0, 0, 0, 0x11]),
         };
         let mut recipe = Recipe {
-            outer_ethernet: ethernet(PEER_MAC, host, outer.ethertype()),
+            outer_ethernet: Ethernet::new(PEER_MAC, host, outer.ethertype()),
             outer: Ip::new(outer, 17),
             outer_udp: Udp::new(50000, 4789),
             vxlan: Vxlan::new(vni),
-            ethernet: ethernet(REMOTE_MAC, inner, pair.ethertype()),
+            ethernet: Ethernet::new(REMOTE_MAC, inner, pair.ethertype()),
             ip: Ip::new(pair, 17),
             transport: Transport::None,
             padding: 0,
         };
 
         if !self.is_tunnelled() {
-            recipe.ethernet = ethernet(PEER_MAC, host, pair.ethertype());
+            recipe.ethernet = Ethernet::new(PEER_MAC, host, pair.ethertype());
         }
         if self == Self::Tagged {
             recipe.ethernet.tags.push((0x8100, VLAN));
         }
         recipe
-    }
-}
-
-fn ethernet(source: Mac, destination: Mac, ethertype: u16) -> Ethernet {
-    Ethernet {
-        source,
-        destination,
-        tags: Vec::new(),
-        ethertype,
     }
 }

@@ -239,18 +239,16 @@ fn number(content: &[u8]) -> Option<u8> {
     (bits > 0 && id as u8 & ODD == 0).then_some(id as u8)
 }
 
-/// Whether an ICMP message came when it was time, and not for a frame of ours.
+/// Whether what a raw socket of that protocol got came when it was time, and not for a frame of ours.
 fn is_by_clock(protocol: i32, bytes: &[u8]) -> bool {
     let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
+    // Over IPv4, the header is there too.
+    let start = match protocol {
+        1 => usize::from(byte(0) & 15) * 4,
+        _ => 0,
+    };
 
-    match protocol {
-        1 => {
-            let header = usize::from(byte(0) & 15) * 4;
-            matches!((byte(header), byte(header + 1)), (3, 1) | (11, 1))
-        }
-        58 => byte(0) >= 130 || matches!((byte(0), byte(1)), (1, 3) | (3, 1)),
-        _ => false,
-    }
+    parse::is_by_clock(protocol, byte(start), byte(start + 1))
 }
 
 fn observers(netns: &'static str, device: Option<&str>) -> Result<Vec<Observer>> {
