@@ -8,10 +8,8 @@
 //! the new settings, and what was held goes on by them, in order.
 //!
 //! The kernel's queues are empty when the CPU has received nothing between three turns of this stage.
-//! Two are not enough: an instance that has used up its weight has its next turn behind what is
-//! scheduled anew, as this stage is, so between two turns it may have none. Where other devices keep
-//! the CPU receiving, so many turns are enough that each instance has had its weight as often as its
-//! queue may be long.
+//! Where other devices keep the CPU receiving, so many turns are enough that each instance has had its
+//! weight as often as its queue may be long. Both counts are in `classify/quiet.rs`.
 
 use core::sync::atomic::{
     AtomicU32,
@@ -45,6 +43,10 @@ use knet::{
 
 use crate::{
     breaker::Invariant,
+    classify::quiet::{
+        Found,
+        Quiet, //
+    },
     datapath::{
         current,
         Shared, //
@@ -60,13 +62,6 @@ use crate::{
     },
 };
 
-/// After so many turns, the two queues behind a NIC have been served in full: each holds a thousand
-/// packets unless the kernel was told otherwise (`net.core.netdev_max_backlog`), and 64 leave in a poll.
-const TURNS_MAX: u32 = 40;
-
-/// How many turns in a row have to find that nothing was received since the one before.
-const QUIET_TURNS: u32 = 2;
-
 /// For how long frames are held at most, in microseconds, unless something is broken.
 const LATE_US: u32 = 10_000_000;
 
@@ -81,53 +76,31 @@ pub(crate) struct Held(PacketQueue);
 pub(crate) struct Seen {
     /// The settings that the CPU acts by.
     adopted: AtomicU64,
-    /// How many turns there were since the first was held.
-    turns: AtomicU32,
+    /// The turns since something is held.
+    quiet: Quiet,
     /// The tick of the first of these.
     since: AtomicU32,
-    /// How many of the last turns have found that nothing was received since the one before.
-    quiet: AtomicU32,
-    /// How many packets the CPU had received when the last turn began.
-    received: AtomicU32,
 }
 
 impl Default for Seen {
     fn default() -> Self {
         Self {
             adopted: AtomicU64::new(Settings::NONE.word()),
-            turns: AtomicU32::new(0),
+            quiet: Quiet::default(),
             since: AtomicU32::new(0),
-            quiet: AtomicU32::new(0),
-            received: AtomicU32::new(0),
         }
     }
 }
 
 impl Seen {
-    /// Whether the CPU has received nothing for some turns, or there were enough turns.
-    fn is_quiet(&self) -> bool {
-        let received = knet::stage::received_here();
-        let before = self.received.load(Ordering::Relaxed);
-        let turns = self.turns.load(Ordering::Relaxed);
-        let quiet = if turns > 0 && received == before {
-            self.quiet.load(Ordering::Relaxed).saturating_add(1)
-        } else {
-            0
-        };
+    /// What a turn finds.
+    fn turn(&self, is_held: bool) -> Found {
+        let found = self.quiet.turn(is_held, knet::stage::received_here());
 
-        if turns == 0 {
+        if found == (Found::Busy { is_first: true }) {
             self.since.store(ticks(), Ordering::Relaxed);
         }
-        self.received.store(received, Ordering::Relaxed);
-        self.turns.store(turns.saturating_add(1), Ordering::Relaxed);
-        self.quiet.store(quiet, Ordering::Relaxed);
-        turns >= TURNS_MAX || quiet >= QUIET_TURNS
-    }
-
-    /// The next turn is the first.
-    fn start(&self) {
-        self.turns.store(0, Ordering::Relaxed);
-        self.quiet.store(0, Ordering::Relaxed);
+        found
     }
 
     /// Whether that goes on for longer than it ever has to.
@@ -139,7 +112,7 @@ impl Seen {
 
     fn adopt(&self, settings: Settings) {
         self.adopted.store(settings.word(), Ordering::Relaxed);
-        self.start();
+        self.quiet.start();
     }
 }
 
@@ -288,17 +261,17 @@ impl Shared {
     fn serve_held(&self, turn: &Turn<'_, Held>) -> Served {
         let cx = turn.context();
         let seen = turn.stage().seen();
-        // A turn more than was needed. What comes meanwhile may go by, so that turns would tell nothing.
-        if !turn.stage().holds() {
-            seen.start();
+        let settings = settings::current();
+        let found = seen.turn(turn.stage().holds());
+
+        // A turn more than was needed.
+        if found == Found::Nothing {
             return Served::All { packets: 0 };
         }
-        let settings = settings::current();
-        let is_quiet = seen.is_quiet();
 
         self.begins_turn(cx);
         let is_in_time = self.breaker.check(cx, Invariant::Gate, !seen.is_late());
-        let has_to_wait = settings.is_changing() || self.has_queued(cx) || !is_quiet;
+        let has_to_wait = settings.is_changing() || self.has_queued(cx) || found != Found::Quiet;
         if has_to_wait && is_in_time {
             return Served::Some { packets: 0 };
         }

@@ -24,6 +24,7 @@ pub mod drr;
 mod flow;
 pub mod layers;
 mod packet;
+pub mod quiet;
 pub mod rule;
 pub mod table;
 mod template;

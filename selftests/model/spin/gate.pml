@@ -6,7 +6,7 @@
  *   - prism/datapath.rs: Path::is_idle(), Shared::receive(), receive_adopted(),
  *     receive_other(), takes_into_flight();
  *   - prism/found.rs: serve_rule(), which looks at the settings behind the lookup;
- *   - prism/gate.rs: opens(), hold(), is_quiet(), serve_held();
+ *   - prism/gate.rs: opens(), hold(), serve_held(), and prism/classify/quiet.rs: turn();
  *   - prism/settings.rs: set_mode(), set_accelerate(), while_changing();
  *   - prism/switch.rs: settle() and prism/hooks.rs: start(), drop();
  *   - prism/isolation/serve.rs: serve(), give_back(); prism/batch.rs: add(), serve_batch();

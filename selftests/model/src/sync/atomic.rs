@@ -24,6 +24,9 @@ pub struct Lazy<V, A> {
 pub type AtomicBool = Lazy<bool, loom::sync::atomic::AtomicBool>;
 
 /// As core's.
+pub type AtomicU32 = Lazy<u32, loom::sync::atomic::AtomicU32>;
+
+/// As core's.
 pub type AtomicU64 = Lazy<u64, loom::sync::atomic::AtomicU64>;
 
 impl<V, A> Lazy<V, A> {
