@@ -238,8 +238,8 @@ impl Serve for Held {
         self.0.len()
     }
 
-    fn purge(&mut self, device: NetDevice<'_>) -> u32 {
-        self.0.purge(device, |_| ())
+    fn purge(&mut self, device: NetDevice<'_>, to: &mut PacketQueue) {
+        self.0.purge(device, to, |_| ());
     }
 
     fn serve(turn: &Turn<'_, Self>) -> Served {

@@ -8,7 +8,10 @@ use kernel::ffi::c_void;
 
 use crate::{
     bindings,
-    context::RxContext,
+    context::{
+        with_rx_context,
+        RxContext, //
+    },
     inflight::InFlight,
     netdev::NetDevice,
     routes::Routes,
@@ -20,6 +23,9 @@ use crate::{
         View, //
     }, //
 };
+
+/// How many packets are dropped with BH off: as many as NAPI receives in a poll.
+const DROPPED_AT_ONCE: u32 = 64;
 
 /// A received packet that was taken from the kernel at one of its stages and is to be given back there.
 ///
@@ -209,13 +215,15 @@ impl PacketQueue {
         NonNull::new(skb).map(|skb| (Waiting(skb), Memo::of_c(memo)))
     }
 
-    /// Drops all packets that were received on `device`, and calls `gone` with the memo of each. How many
-    /// packets that were.
+    /// Moves all packets that were received on `device` to `to`, and calls `gone` with the memo of each.
     ///
     /// Context: BH off.
-    pub fn purge<F: FnMut(Memo)>(&mut self, device: NetDevice<'_>, mut gone: F) -> u32 {
-        let before = self.len();
-
+    pub fn purge<F: FnMut(Memo)>(
+        &mut self,
+        device: NetDevice<'_>,
+        to: &mut PacketQueue,
+        mut gone: F,
+    ) {
         /// # Safety
         ///
         /// `data` is an `F` that nobody else uses.
@@ -229,11 +237,27 @@ impl PacketQueue {
             bindings::knet_queue_purge(
                 &mut self.0,
                 device.as_ptr(),
+                &mut to.0,
                 Some(call::<F>),
                 (&raw mut gone).cast(),
             )
         };
-        before.saturating_sub(self.len())
+    }
+
+    /// Drops all packets, whose device goes away, a few at a time: nobody on this CPU waits for all. How
+    /// many packets that were.
+    ///
+    /// Context: process.
+    pub(crate) fn drop_with_device(&mut self) -> u32 {
+        let packets = self.len();
+
+        while !self.is_empty() {
+            with_rx_context(|_| {
+                // SAFETY: The queue is borrowed exclusively, and its packets are ours; BH is off.
+                unsafe { bindings::knet_queue_drop(&mut self.0, DROPPED_AT_ONCE) };
+            });
+        }
+        packets
     }
 }
 

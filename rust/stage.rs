@@ -46,7 +46,10 @@ use crate::{
         possible_cpus,
         PerCpu, //
     },
-    queue::Waiting,
+    queue::{
+        PacketQueue,
+        Waiting, //
+    },
     rcu,
     skb::{
         Frame,
@@ -70,8 +73,8 @@ pub trait Serve: Send + Sized + Unpin + 'static {
     /// How many packets wait.
     fn packets(&self) -> u32;
 
-    /// Drops what was received on `device`. How many packets that were.
-    fn purge(&mut self, device: NetDevice<'_>) -> u32;
+    /// Moves what was received on `device` to `to`.
+    fn purge(&mut self, device: NetDevice<'_>, to: &mut PacketQueue);
 
     /// Serves what waits, in the receive path.
     fn serve(turn: &Turn<'_, Self>) -> Served;
@@ -318,7 +321,9 @@ impl<T: Serve> Stage<T> {
     fn purge(&self, device: NetDevice<'_>) -> u32 {
         // SAFETY: By the type invariants; process context.
         unsafe { bindings::knet_napi_pause(self.napi()) };
-        let gone = with_rx_context(|cx| self.with(&cx, |queues| queues.purge(device)));
+        // All at once, so that nothing of the device is served in between; they are dropped behind it.
+        let mut gone = PacketQueue::default();
+        with_rx_context(|cx| self.with(&cx, |queues| queues.purge(device, &mut gone)));
         // SAFETY: As above.
         unsafe { bindings::knet_napi_resume(self.napi()) };
         // What came meanwhile could not have it scheduled. What comes from here on can.
@@ -328,7 +333,7 @@ impl<T: Serve> Stage<T> {
             // SAFETY: By the type invariants; process context.
             unsafe { bindings::knet_napi_schedule_on(self.napi(), self.cpu) };
         }
-        gone
+        gone.drop_with_device()
     }
 }
 

@@ -297,9 +297,8 @@ impl Queues {
         self.displaced = Displaced::default();
     }
 
-    /// Drops what was received on `device`. How many packets that were.
-    pub(super) fn drop_from(&mut self, device: NetDevice<'_>) -> u32 {
-        let before = self.packets;
+    /// Moves what was received on `device` to `to`.
+    pub(super) fn take_from(&mut self, device: NetDevice<'_>, to: &mut PacketQueue) {
         let Self {
             classes,
             packets,
@@ -309,7 +308,7 @@ impl Queues {
         } = self;
 
         for queue in classes {
-            queue.purge(device, |memo| {
+            queue.purge(device, to, |memo| {
                 let note = Note(memo);
 
                 *packets = packets.saturating_sub(1);
@@ -317,6 +316,5 @@ impl Queues {
                 displaced.change(note, |count| count.saturating_sub(1));
             });
         }
-        before.saturating_sub(self.packets)
     }
 }

@@ -8,7 +8,10 @@ use kernel::prelude::*;
 use knet::{
     context::RxContext,
     netdev::NetDevice,
-    queue::Waiting,
+    queue::{
+        PacketQueue,
+        Waiting, //
+    },
     routes::Routes,
     stage::{
         Serve,
@@ -51,8 +54,8 @@ impl Serve for Queues {
         self.packets()
     }
 
-    fn purge(&mut self, device: NetDevice<'_>) -> u32 {
-        self.drop_from(device)
+    fn purge(&mut self, device: NetDevice<'_>, to: &mut PacketQueue) {
+        self.take_from(device, to);
     }
 
     fn serve(turn: &Turn<'_, Self>) -> Served {

@@ -76,8 +76,8 @@ struct sk_buff *knet_queue_pop(struct knet_queue *queue, struct knet_memo *memo)
 	return skb;
 }
 
-/* Drops what was received on @dev and tells of each packet. */
-void knet_queue_purge(struct knet_queue *queue, const struct net_device *dev,
+/* Moves what was received on @dev to @to, and tells of each packet. */
+void knet_queue_purge(struct knet_queue *queue, const struct net_device *dev, struct knet_queue *to,
 		      void (*gone)(void *data, struct knet_memo memo), void *data)
 {
 	struct knet_queue kept = {};
@@ -90,9 +90,19 @@ void knet_queue_purge(struct knet_queue *queue, const struct net_device *dev,
 			continue;
 		}
 		gone(data, memo);
-		kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
+		knet_queue_push(to, skb, memo);
 	}
 	*queue = kept;
+}
+
+/* Drops up to @most packets whose device goes away. */
+void knet_queue_drop(struct knet_queue *queue, u32 most)
+{
+	struct knet_memo memo;
+	struct sk_buff *skb;
+
+	while (most-- && (skb = knet_queue_pop(queue, &memo)))
+		kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
 }
 
 static int poll(struct napi_struct *napi, int budget)

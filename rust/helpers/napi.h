@@ -28,8 +28,9 @@ struct knet_queue {
 void knet_queue_push(struct knet_queue *queue, struct sk_buff *skb, struct knet_memo memo);
 void knet_queue_push_front(struct knet_queue *queue, struct sk_buff *skb, struct knet_memo memo);
 struct sk_buff *knet_queue_pop(struct knet_queue *queue, struct knet_memo *memo);
-void knet_queue_purge(struct knet_queue *queue, const struct net_device *dev,
+void knet_queue_purge(struct knet_queue *queue, const struct net_device *dev, struct knet_queue *to,
 		      void (*gone)(void *data, struct knet_memo memo), void *data);
+void knet_queue_drop(struct knet_queue *queue, u32 most);
 
 /* Serves what @data has, at most a @budget; how much that was, less than the budget. */
 typedef int (*knet_poll_t)(void *data, struct knet_napi *napi, int budget);
