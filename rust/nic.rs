@@ -2,8 +2,8 @@
 
 //! A NIC without hardware: its interrupt is a timer, and its driver makes the frames up.
 //!
-//! Not supported: transmitting (what is sent is counted and dropped), more than one queue, frames in
-//! more than one piece.
+//! Not supported: transmitting (what is sent is counted and dropped), more than one queue. The driver's
+//! frames are in one piece; others have whatever shape is ordered.
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h)
 
@@ -23,6 +23,30 @@ use kernel::{
 };
 
 use crate::bindings;
+
+/// What is counted of the shapes of packets, in C's order.
+const SHAPES: [&str; bindings::KNET_SHAPES as usize] = [
+    "receive",
+    "frags",
+    "direct",
+    "none",
+    "unnecessary",
+    "level",
+    "complete",
+    "partial",
+    "lie",
+    "pages",
+    "list",
+    "headless",
+    "odd",
+    "gso",
+    "cloned",
+    "shared",
+    "tag",
+    "priority_tag",
+    "no_headroom",
+    "empty",
+];
 
 /// What makes the frames.
 pub trait Driver: Send + Sync + 'static {
@@ -107,6 +131,43 @@ impl<D: Driver> Nic<D> {
             return Ok(());
         }
         Err(crate::errno::net_down())
+    }
+
+    /// Has a frame come as a packet of a certain shape: `order` is a `struct knet_shape`, and the frame.
+    ///
+    /// Context: process.
+    ///
+    /// # Errors
+    ///
+    /// `ENETDOWN` where the device is down; `EINVAL` for what is no such order; `ENOMEM`.
+    pub fn shape(&self, order: &[u8]) -> Result {
+        // SAFETY: By the type invariants the device is registered; the pointer and the length are those
+        // of `order`.
+        crate::to_result(unsafe {
+            bindings::knet_nic_shape(self.nic.as_ptr(), order.as_ptr(), order.len())
+        })
+    }
+
+    /// How many packets of each shape there were, and how many of these somebody has taken from the
+    /// kernel at once.
+    ///
+    /// Context: any.
+    pub fn shapes(&self) -> impl Iterator<Item = (&'static str, u64, u64)> + '_ {
+        SHAPES.iter().zip(0..).map(|(name, shape)| {
+            // SAFETY: By the type invariants the device is registered; there is a name for each shape and
+            // for nothing else.
+            let count = unsafe { bindings::knet_nic_shape_count(self.nic.as_ptr(), shape) };
+
+            (*name, count.offered, count.taken)
+        })
+    }
+
+    /// How many packets that were not only the kernel's were written to.
+    ///
+    /// Context: any.
+    pub fn written(&self) -> u64 {
+        // SAFETY: By the type invariants the device is registered.
+        unsafe { bindings::knet_nic_written(self.nic.as_ptr()) }
     }
 
     /// The device's MAC address.

@@ -11,6 +11,7 @@
 #include <linux/unaligned.h>
 
 #include "nic.h"
+#include "shapes.h"
 
 struct knet_nic {
 	struct net_device *dev;
@@ -18,6 +19,7 @@ struct knet_nic {
 	struct hrtimer interrupt;
 	const struct knet_nic_ops *ops;
 	void *driver;
+	struct knet_shapes shapes;
 };
 
 static enum hrtimer_restart nic_interrupt(struct hrtimer *timer)
@@ -31,9 +33,11 @@ static enum hrtimer_restart nic_interrupt(struct hrtimer *timer)
 static int nic_poll(struct napi_struct *napi, int budget)
 {
 	struct knet_nic *nic = container_of(napi, struct knet_nic, napi);
-	int done = nic->ops->poll(nic->driver, nic, budget);
+	int done = knet_shapes_poll(&nic->shapes, napi, budget);
 	u64 next;
 
+	if (done < budget)
+		done += nic->ops->poll(nic->driver, nic, budget - done);
 	if (done < budget && napi_complete_done(napi, done)) {
 		next = nic->ops->interrupt(nic->driver);
 		if (next)
@@ -103,6 +107,7 @@ struct knet_nic *knet_nic_create(const char *name, const struct knet_nic_ops *op
 	nic->dev = dev;
 	nic->ops = ops;
 	nic->driver = driver;
+	knet_shapes_init(&nic->shapes);
 	hrtimer_setup(&nic->interrupt, nic_interrupt, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_PINNED_HARD);
 	strscpy(dev->name, name);
 	dev->netdev_ops = &nic_netdev_ops;
@@ -127,6 +132,7 @@ void knet_nic_destroy(struct knet_nic *nic)
 
 	unregister_netdev(dev);
 	netif_napi_del(&nic->napi);
+	knet_shapes_free(&nic->shapes);
 	free_netdev(dev);
 }
 
@@ -137,6 +143,36 @@ bool knet_nic_interrupt_at(struct knet_nic *nic, u64 ns)
 		return false;
 	hrtimer_start(&nic->interrupt, ns_to_ktime(ns), HRTIMER_MODE_ABS_PINNED_HARD);
 	return true;
+}
+
+/*
+ * Has a frame come in such a shape: @order is a struct knet_shape, and the frame.
+ * It has been delivered on this CPU when this returns. Context: process.
+ */
+int knet_nic_shape(struct knet_nic *nic, const u8 *order, size_t len)
+{
+	int err;
+
+	if (!netif_running(nic->dev))
+		return -ENETDOWN;
+	err = knet_shapes_add(&nic->shapes, order, len);
+	if (err)
+		return err;
+	local_bh_disable();
+	napi_schedule(&nic->napi);
+	local_bh_enable();
+	return 0;
+}
+
+struct knet_shape_count knet_nic_shape_count(const struct knet_nic *nic, u32 shape)
+{
+	return nic->shapes.counts[shape];
+}
+
+/* How many packets with another owner were written to, of those that are gone. */
+u64 knet_nic_written(const struct knet_nic *nic)
+{
+	return nic->shapes.written;
 }
 
 /*

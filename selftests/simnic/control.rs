@@ -9,6 +9,7 @@
 //! | `sinks` | a line `ADDRESS PORT` opens a UDP socket in the writer's network namespace, `ADDRESS PORT tcp PEER PORT SIZE` a connection with a flow of that size; `none` closes all |
 //! | `running` | 1 starts the traffic, and is read until all of it was handed over; 0 ends it |
 //! | `address` | the NIC's MAC address |
+//! | `shape` | a frame, behind a `struct knet_shape` that says what packet it is to come as; reads as a line for each shape: how many were delivered, and how many of these taken at once. `written`: others' packets that were written to |
 
 use core::{
     fmt::Write,
@@ -146,6 +147,7 @@ pub(crate) enum File {
     Sinks,
     Running,
     Address,
+    Shape,
 }
 
 impl Files for Directory {
@@ -158,6 +160,7 @@ impl Files for Directory {
         File::Sinks,
         File::Running,
         File::Address,
+        File::Shape,
     ];
 
     fn name(file: File) -> &'static CStr {
@@ -168,6 +171,7 @@ impl Files for Directory {
             File::Sinks => c"sinks",
             File::Running => c"running",
             File::Address => c"address",
+            File::Shape => c"shape",
         }
     }
 
@@ -196,11 +200,20 @@ impl Files for Directory {
                 let [a, b, c, d, e, f] = self.nic.address();
                 writeln!(page, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
             }
+            File::Shape => {
+                for (name, offered, taken) in self.nic.shapes() {
+                    writeln!(page, "{name} {offered} {taken}")?;
+                }
+                writeln!(page, "written {}", self.nic.written())
+            }
         }?;
         Ok(())
     }
 
     fn store(&self, file: File, value: &[u8]) -> Result {
+        if matches!(file, File::Shape) {
+            return self.nic.shape(value);
+        }
         let text = str::from_utf8(value).map_err(|_| EINVAL)?;
 
         match file {
@@ -222,7 +235,7 @@ impl Files for Directory {
                 "1" => self.start(),
                 _ => Err(self.refuse(&"running takes 0 or 1")),
             },
-            File::Address => Err(EACCES),
+            File::Address | File::Shape => Err(EACCES),
         }
     }
 }
