@@ -15,6 +15,7 @@ use super::{
         Place,
         PEER_MAC, //
     },
+    shape::Shape,
     stream::Stream, //
 };
 use crate::{
@@ -40,6 +41,9 @@ const CLOSED: [u16; 2] = [6009, 6010];
 /// another way than the others of its flow then.
 pub const ODD: u8 = 0x80;
 
+/// The most content of one packet that stands for many, where a NIC takes no longer frames.
+pub const WHOLE: usize = 3500;
+
 /// What is handed in between two looks at what arrived.
 pub enum Burst {
     Shots(Vec<Shot>),
@@ -62,6 +66,8 @@ pub struct Maker {
     pub in_pieces: bool,
     /// Whether devices merge datagrams.
     pub is_merging: bool,
+    /// Whether a NIC gives frames shapes.
+    pub has_shapes: bool,
     /// What tells fragments of one pass from those of others.
     pub pass: u16,
 }
@@ -110,7 +116,9 @@ impl Maker {
                 if let (Some(first), false) = (frame.get_mut(14), choice.one_in(4)) {
                     *first = choice.of(&[0x45, 0x60, 0x46, 0x4f]);
                 }
-                self.hand_in(choice, Shot::plain(frame))
+                let mut shot = Shot::plain(frame);
+                shot.shape = self.shape(choice, Place::Host);
+                self.hand_in(choice, shot)
             })
             .collect()
     }
@@ -126,6 +134,7 @@ impl Maker {
         for number in 0..count {
             let mut draft = flows[choice.below(flows.len())].clone();
             let is_odd = !choice.one_in(4);
+            draft.shape = self.shape(choice, draft.place);
             mark(&mut draft, index, number as u8, is_odd);
             if !is_odd {
                 shots.push(self.hand_in(choice, draft.shot()));
@@ -194,6 +203,7 @@ impl Maker {
             draft.recipe.outer_udp.checksum = outer_sum;
             draft.recipe.ip.id = number as u16;
             draft.sum = sum;
+            draft.shape = self.shape(choice, place);
             let odd = choice.below(12);
             mark(&mut draft, index, number as u8, odd < 2);
             match odd {
@@ -206,7 +216,8 @@ impl Maker {
         };
         if !place.is_tunnelled() && size >= 100 && !self.in_pieces && choice.one_in(2) {
             // One packet that stands for many.
-            let mut whole = draft(choice, 0, size * count.min(20) + 50);
+            let most = if self.has_shapes { WHOLE / size } else { 20 };
+            let mut whole = draft(choice, 0, size * count.min(most) + 50);
             whole.sum = Sum::Inner;
             whole.segment = size;
             shots.push(whole.shot());
@@ -224,6 +235,16 @@ impl Maker {
         shots
     }
 
+    /// Decides what a NIC makes of a frame. Routing forgets sums of a whole packet, but not what GRO has
+    /// concluded from them: there, a frame whose NIC lies may be found out behind the one and not behind
+    /// the other.
+    fn shape(&self, choice: &mut Choice, place: Place) -> Shape {
+        match self.has_shapes {
+            true => Shape::any(choice, place != Place::Routed),
+            false => Shape::plain(),
+        }
+    }
+
     /// Decides in how many pieces a frame comes.
     fn hand_in(&self, choice: &mut Choice, mut shot: Shot) -> Shot {
         if self.in_pieces {
@@ -235,6 +256,7 @@ impl Maker {
 
 /// Writes into a packet which one it is.
 fn mark(draft: &mut Draft, index: u32, number: u8, is_odd: bool) {
+    let is_odd = is_odd || draft.shape.is_odd();
     let number = number | if is_odd { ODD } else { 0 };
     let size = draft.content.len();
 

@@ -2,7 +2,10 @@
 
 //! A packet before it is bytes: what it carries, and how the tap is to hand it in.
 
-use super::place::Place;
+use super::{
+    place::Place,
+    shape::Shape, //
+};
 use crate::{
     cases::Recipe,
     frame::{
@@ -26,6 +29,8 @@ pub struct Shot {
     pub frame: Vec<u8>,
     /// The length of the first piece where pages hold the rest.
     pub cut: usize,
+    /// What a NIC makes of it.
+    pub shape: Shape,
 }
 
 impl Shot {
@@ -34,6 +39,7 @@ impl Shot {
             header: [0; HEADER],
             frame,
             cut: 0,
+            shape: Shape::plain(),
         }
     }
 
@@ -112,6 +118,8 @@ pub struct Draft {
     pub sum: Sum,
     /// How large the segments are that the packet stands for, if it stands for several.
     pub segment: usize,
+    /// What a NIC makes of it.
+    pub shape: Shape,
 }
 
 impl Draft {
@@ -126,6 +134,7 @@ impl Draft {
             content,
             sum: Sum::Written,
             segment: 0,
+            shape: Shape::plain(),
         }
     }
 
@@ -150,6 +159,7 @@ impl Draft {
             true => self.recipe.outer(&self.recipe.vxlan.wrap(&inner)),
             false => inner,
         });
+        shot.shape = self.shape;
         if is_partial {
             let start = shot.frame.len() - behind;
             shot.header[0] = NEEDS_CSUM;

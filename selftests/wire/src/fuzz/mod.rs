@@ -18,8 +18,10 @@ mod parse;
 mod place;
 mod play;
 mod port;
+mod shape;
 mod sight;
 mod stream;
+mod tally;
 mod watch;
 
 use std::{
@@ -50,6 +52,8 @@ use self::{
     },
     play::Player,
     port::Port,
+    shape::Entry,
+    tally::Tally,
     watch::Watch, //
 };
 use crate::{
@@ -91,6 +95,12 @@ pub struct Options {
     /// Hands frames in by pieces that lie in pages.
     #[arg(long)]
     pieces: bool,
+    /// The device is a NIC of simnic's: frames come as packets of all shapes, by these calls.
+    #[arg(long, value_name = "CALLS")]
+    shapes: Option<Entry>,
+    /// Where copies of what that NIC sends are sent.
+    #[arg(long, default_value = "copies")]
+    copies: String,
     /// Devices merge datagrams, so that packet sockets see other packets than came.
     #[arg(long)]
     merging: bool,
@@ -177,11 +187,15 @@ pub fn run(options: &Options) -> Result<()> {
     stop::catch()?;
 
     configure("mode=off")?;
-    let port = Port::open(&options.device, options.pieces)?;
+    let port = match options.shapes {
+        Some(entry) => Port::nic(&options.device, entry, &options.copies)?,
+        None => Port::open(&options.device, options.pieces)?,
+    };
     let maker = Maker {
         seed: options.seed,
         host: inject::address_of(&options.device)?,
         in_pieces: options.pieces,
+        has_shapes: options.shapes.is_some(),
         is_merging: options.merging,
         pass: 0,
     };
@@ -192,10 +206,14 @@ pub fn run(options: &Options) -> Result<()> {
         .configurations
         .split_first()
         .context("no configuration")?;
+    let before = Tally::now(options)?;
     let wanted = pass(&mut player, first, &indices)?;
+    let mut tallies = vec![Tally::now(options)?.since(&before)];
     let mut differences = Vec::new();
     for configuration in others.iter().chain([first]) {
+        let before = Tally::now(options)?;
         let got = pass(&mut player, configuration, &indices)?;
+        tallies.push(Tally::now(options)?.since(&before));
         differences.extend(indices.clone().zip(got).zip(&wanted).filter_map(
             |((index, is), wanted)| {
                 (!is.is_like(wanted)).then(|| Difference {
@@ -207,7 +225,9 @@ pub fn run(options: &Options) -> Result<()> {
         ));
     }
     configure("mode=off")?;
-    report(options, &indices, &wanted, &player, differences)
+    report(options, &indices, &wanted, &player, differences)?;
+    tally::report(&options.configurations, &tallies);
+    Ok(())
 }
 
 /// Plays all bursts in one configuration.
@@ -277,6 +297,9 @@ fn show(options: &Options, maker: &Maker, difference: &Difference, wanted: &Got)
         "wire fuzz --seed {} --only {} --with {} --with {}",
         options.seed, difference.index, options.configurations[0], difference.configuration
     );
+    if let Some(entry) = options.shapes {
+        replay.push_str(&format!(" --device {} --shapes {entry:?}", options.device).to_lowercase());
+    }
     for (is_set, option) in [
         (options.pieces, " --pieces"),
         (options.merging, " --merging"),

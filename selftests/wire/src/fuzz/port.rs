@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The end of the cable: a tap device whose other side is the host under test.
+//! The end of the cable: a tap device whose other side is the host under test, or a NIC of simnic's.
 
 use std::{
-    fs::File,
+    fs::{
+        File,
+        OpenOptions, //
+    },
     io::{
         IoSlice,
         Read,
@@ -19,18 +22,34 @@ use nix::fcntl::{
     OFlag, //
 };
 
-use super::draft::{
-    Shot,
-    HEADER, //
+use super::{
+    draft::{
+        Shot,
+        HEADER, //
+    },
+    shape::Entry, //
 };
-use crate::cable;
+use crate::{
+    cable,
+    packet::PacketSocket, //
+};
 
 /// The largest piece that the tap takes.
 const PIECE: usize = 4096;
 
-/// A tap device that this program is attached to.
-pub struct Port {
-    file: File,
+/// Where simnic's NICs are.
+const NICS: &str = "/sys/kernel/config/simnic/nics";
+
+/// A device of the host that this program is the other end of.
+pub enum Port {
+    /// A tap device.
+    Tap(File),
+    /// A NIC, and what it has sent: copies, at another device.
+    Nic {
+        orders: File,
+        entry: Entry,
+        sent: PacketSocket,
+    },
 }
 
 impl Port {
@@ -39,11 +58,51 @@ impl Port {
         let file = cable::tap(device, false, in_pieces)?;
 
         fcntl(file.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        Ok(Self { file })
+        Ok(Self::Tap(file))
+    }
+
+    /// Opens the NIC `device`, of whose packets `copies` sends a copy each.
+    pub fn nic(device: &str, entry: Entry, copies: &str) -> Result<Self> {
+        let sent = PacketSocket::open(copies, true)?;
+
+        fcntl(sent.as_fd(), FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(Self::Nic {
+            orders: OpenOptions::new()
+                .write(true)
+                .open(format!("{NICS}/{device}/shape"))?,
+            entry,
+            sent,
+        })
+    }
+
+    /// How many packets of each shape a NIC has delivered, and how many of these were taken from the
+    /// kernel at once.
+    pub fn shapes(device: &str) -> Result<Vec<(String, u64, u64)>> {
+        let text = std::fs::read_to_string(format!("{NICS}/{device}/shape"))?;
+
+        Ok(text
+            .lines()
+            .filter_map(|line| {
+                let mut words = line.split(' ');
+                let name = words.next()?.to_owned();
+                let offered = words.next()?.parse().ok()?;
+                let taken = words.next().unwrap_or("0").parse().ok()?;
+                Some((name, offered, taken))
+            })
+            .collect())
     }
 
     /// Hands a frame to the host. What the device does not take is dropped.
     pub fn send(&self, shot: &Shot) {
+        let mut file = match self {
+            Self::Tap(file) => file,
+            Self::Nic { orders, entry, .. } => {
+                let mut order = shot.shape.order(shot, *entry);
+                order.extend(&shot.frame);
+                let _ = rewound(orders, &order);
+                return;
+            }
+        };
         let first = match shot.cut {
             0 => shot.frame.len().min(PIECE),
             cut => cut.min(shot.frame.len()),
@@ -52,13 +111,29 @@ impl Port {
         let mut pieces = vec![IoSlice::new(&shot.header), IoSlice::new(first)];
 
         pieces.extend(rest.chunks(PIECE).map(IoSlice::new));
-        let _ = (&self.file).write_vectored(&pieces);
+        let _ = file.write_vectored(&pieces);
     }
 
     /// A frame from the host, if there is one.
     pub fn receive<'a>(&self, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
-        let len = (&self.file).read(buffer).ok()?;
+        match self {
+            Self::Tap(file) => {
+                let len = { file }.read(buffer).ok()?;
 
-        buffer.get(HEADER..len)
+                buffer.get(HEADER..len)
+            }
+            Self::Nic { sent, .. } => loop {
+                let seen = sent.receive(buffer).ok()??;
+
+                if seen.outgoing {
+                    return buffer.get(..seen.len);
+                }
+            },
+        }
     }
+}
+
+/// Writes to a file of configfs, as a whole.
+fn rewound(file: &File, bytes: &[u8]) -> std::io::Result<usize> {
+    std::os::unix::fs::FileExt::write_at(file, bytes, 0)
 }

@@ -23,7 +23,8 @@ use nix::sys::socket::{
 use super::{
     burst::{
         Maker,
-        TCP_PORTS, //
+        TCP_PORTS,
+        WHOLE, //
     },
     choice::Choice,
     draft::{
@@ -35,6 +36,7 @@ use super::{
     parse,
     place::Place,
     port::Port,
+    shape::Shape,
     watch::Watch, //
 };
 use crate::{
@@ -54,10 +56,11 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// How long nothing must come before segments are sent again.
 const QUIET: Duration = Duration::from_millis(40);
 
-/// A segment, and the length of its first piece.
+/// A segment, the length of its first piece, and what a NIC makes of it.
 struct Step {
     draft: Draft,
     cut: usize,
+    shape: Shape,
 }
 
 /// What one connection carries.
@@ -100,21 +103,26 @@ impl Stream {
             let draft = stream.segment(flags, stream.len, size);
             stream.len += size;
             stream.again.push(draft.clone());
-            stream.step(choice, draft, sum, maker.id(index), in_pieces);
+            stream.step(choice, draft, sum, maker, index);
         }
         if choice.one_in(4) {
             let (one, other) = (choice.below(count), choice.below(count));
             stream.steps.swap(one, other);
         }
-        if !stream.place.is_tunnelled() && !in_pieces && size > 500 && choice.one_in(3) {
+        let fits = !maker.has_shapes || stream.len <= WHOLE;
+        if !stream.place.is_tunnelled() && !in_pieces && fits && size > 500 && choice.one_in(3) {
             stream.send_as_one(size);
         }
         stream
     }
 
     /// Adds a segment, which may be unusual, or come twice, or with one without data in front.
-    fn step(&mut self, choice: &mut Choice, draft: Draft, sum: Sum, id: u16, in_pieces: bool) {
-        let cut = |choice: &mut Choice| match in_pieces {
+    fn step(&mut self, choice: &mut Choice, draft: Draft, sum: Sum, maker: &Maker, index: u32) {
+        let shape = match maker.has_shapes {
+            true => Shape::any(choice, false),
+            false => Shape::plain(),
+        };
+        let cut = |choice: &mut Choice| match maker.in_pieces {
             true => choice.of(&[0, 34, 54, 60, 64, 104, 128]),
             false => 0,
         };
@@ -124,15 +132,19 @@ impl Stream {
         if choice.one_in(12) {
             let draft = self.segment(ACK, self.len - draft.content.len(), 0);
             let cut = cut(choice);
-            self.steps.push(Step { draft, cut });
+            self.steps.push(Step { draft, cut, shape });
         }
         if choice.one_in(10) {
-            mutate::segment(choice, &mut sent, id);
+            mutate::segment(choice, &mut sent, maker.id(index));
         }
         let cut = cut(choice);
-        self.steps.push(Step { draft: sent, cut });
+        self.steps.push(Step {
+            draft: sent,
+            cut,
+            shape,
+        });
         if choice.one_in(16) {
-            self.steps.push(Step { draft, cut });
+            self.steps.push(Step { draft, cut, shape });
         }
     }
 
@@ -141,7 +153,11 @@ impl Stream {
         let mut draft = self.segment(ACK | PUSH, 0, self.len);
         draft.sum = Sum::Inner;
         draft.segment = size;
-        self.steps = vec![Step { draft, cut: 0 }];
+        self.steps = vec![Step {
+            draft,
+            cut: 0,
+            shape: Shape::plain(),
+        }];
     }
 
     fn segment(&self, flags: u8, at: usize, len: usize) -> Draft {
@@ -186,6 +202,7 @@ impl Stream {
         for step in &self.steps {
             let mut shot = acknowledging(step.draft.clone(), ack).shot();
             shot.cut = step.cut;
+            shot.shape = step.shape;
             port.send(&shot);
         }
         let (got, rounds) = self.read(&mut server, port, ack);
