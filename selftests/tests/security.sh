@@ -71,6 +71,7 @@ equal "directories are for root to write" \
 # What everyone may read is a number or a word, and no address or port.
 equal "what everyone may read tells of no flow" \
 	"$(as_user grep -rhs . "$PRISM" "$CONFIG" | grep -vxE '[0-9]+|none|off|sync|batch|express|high|interactive|normal|bulk' | sort -u)" ""
+equal "names of rules are for everyone to see" "$(as_user ls "$RULES")" flow
 equal "nobody but root reads a rule" "$(as_user grep -rls . "$CONFIG")" ""
 
 # Who changes them.
@@ -120,6 +121,23 @@ as_container bash -c "ip link add vx type vxlan id 1 dstport 5001 && ip link set
 	>/run/selftests.container 2>/dev/null &
 check "a container opens a VXLAN port" wait_for 5 test -s /run/selftests.container
 host_flow "a container"
+# Nor to what a NIC receives in another namespace than the initial one.
+if has_nic 2; then
+	in_ns '' <<-END
+		netns add c3
+		link set nic2 netns c3
+	END
+	address nic2 c3 192.168.12.1 fd00:12::1
+	address nic3 remote 192.168.12.2 fd00:12::2
+	counters
+	wire udp --from remote --to c3 --source 192.168.12.2 --destination 192.168.12.1 --count 20
+	counted
+	arrived "a flow to another namespace's NIC while a container has its port for VXLAN"
+	equal "it is of class high" "${delta[classified]}" 20
+	in_ns c3 <<<"link set nic2 netns 1"
+else
+	skip "a NIC in another namespace" "no second NIC"
+fi
 kill "$(</run/selftests.container)"
 ip netns exec c2 ip link add vx type vxlan id 100 dstport 5001 local "$c1_ip"
 ip netns exec c2 ip link set vx up
@@ -156,6 +174,19 @@ counted
 equal "it does where a rule names it" "${delta[completed]}" 20
 remove_rules
 
+# What one container sends to another on this host is not looked up, whatever the rules say.
+high any protocol=udp destination_port=5001
+counters
+wire udp --from c2 --to c1 --source "$c2_ip" --destination "$c1_ip" --count 20
+counted
+arrived "a flow from a neighbour"
+equal "it is not classified, and takes no short way" \
+	"${delta[classified]} ${delta[unmatched]} ${delta[completed]} ${delta[delivered]}" "0 0 0 0"
+udp4 --count 20
+counted
+equal "the same from elsewhere is" "${delta[classified]}" 20
+remove_rules
+
 # Who exceeds its rate, or sends to a neighbour's, takes nothing from others.
 for mode in sync express; do
 	mode $mode
@@ -179,6 +210,18 @@ for mode in sync express; do
 		isolate 0
 	done
 done
+
+# The log has room for 100 lines in a second, of those that a user causes.
+log_mark "many"
+start=${EPOCHREALTIME/./}
+for ((i = 0; i < 1500; i++)); do
+	echo nonsense >"$PRISM"/mode
+done 2>/dev/null
+seconds=$(((${EPOCHREALTIME/./} - start) / 1000000 + 2))
+lines=$(log_since "many" | grep -c 'prism: .*nonsense')
+at_least "what is refused is in the log" "$lines" 1
+at_most "of 1500 values no more than 100 in a second are in the log" "$lines" $((seconds * 100))
+at_least "which is less than all" 1400 $((seconds * 100))
 
 equal "the log says nothing of packets" \
 	"$(log_since "security" | grep 'prism: ' | grep -E "[0-9]+\.[0-9]+\.[0-9]+|fd00|02:00:00")" ""
