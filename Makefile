@@ -8,6 +8,8 @@
 # make test            host tests, then guests on the stock and a debug kernel
 # make test-matrix     the same, and on more kernels: 7.2, cloud, PREEMPT_RT,
 #                      eight CPUs, KCSAN; prints which kernel passed what
+# make soak            everything changes at random under traffic, for 30 minutes in
+#                      each of two kernels (SOAK=minutes), and 1,000 lives of the module
 # make fuzz            the parser and the rules fuzzed on the host for a night:
 #                      10^8 executions of each (RUNS=); their seeds are kept
 # make demo            vanilla and PRISM side by side, in two guests
@@ -23,7 +25,7 @@
 # What they need (tool root, kernels, guest images) is made once and kept in
 # PRISM_CACHE, by default ~/.cache/prism. Kbuild says what the module is made of.
 
-export KERNEL KDIR TOOLROOT INSTALL_MOD_PATH V JOBS SCENARIO PEERS MODULE OUT EXPERIMENT ROUNDS DURATION MODES
+export KERNEL KDIR TOOLROOT INSTALL_MOD_PATH V JOBS SCENARIO PEERS MODULE OUT EXPERIMENT ROUNDS DURATION MODES SOAK SOAK_SEED
 
 # The scripts bring their own make with its own jobs.
 unexport MAKEFLAGS MFLAGS
@@ -45,6 +47,9 @@ test:
 
 test-matrix:
 	@scripts/test.sh matrix
+
+soak:
+	@scripts/test.sh soak
 
 fuzz:
 	@scripts/in-toolroot.sh selftests/host/fuzz.sh runs=$(or $(RUNS),100000000)
@@ -74,6 +79,6 @@ clean:
 	@scripts/clean.sh
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,21p'
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,23p'
 
-.PHONY: all modules debug install modules_install check test test-matrix fuzz demo bench bench-wall bench-compare bench-bounds profile shell clean help
+.PHONY: all modules debug install modules_install check test test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds profile shell clean help

@@ -14,9 +14,13 @@
 #   rt       its kernel with PREEMPT_RT
 #   cpus     the stock kernel with eight CPUs of 64 that may be there
 #   kcsan    a kernel that finds data races, and traps where C is not defined
+# and, alone,
+#   soak     everything changes for SOAK minutes (30), after 1,000 cycles of the module
+#            and of devices and 10,000 of rules; both kernels, with four CPUs
 #  The tests for the debug kernel are shared by two guests, of
 # which one has a single CPU, and as many guests run at once as the machine has
 # CPUs: an emulated CPU that has to wait lets the others spin.
+# In the part soak they run one by one.
 # TEST_ONLY="NAME..." runs only these files of the guest's tests; TEST_TIMEOUT is
 # the limit for a guest and TEST_LIMIT for one file, in seconds; PRISM_THOROUGH=1
 # does more of everything. Logs are in build/log.
@@ -26,12 +30,14 @@
 cd "$PRISM_SRC"
 basic=(host stock debug latency bench)
 matrix=(7.2 cloud rt cpus kcsan)
+long=(soak)
 [ $# -gt 0 ] || set -- "${basic[@]}"
 is_matrix=
 [ "$*" != matrix ] || is_matrix=1
 [ -z "$is_matrix" ] || set -- "${basic[@]}" "${matrix[@]}"
 for part; do
-	[[ " ${basic[*]} ${matrix[*]} " == *" $part "* ]] || die "$part is not one of: ${basic[*]} matrix ${matrix[*]}"
+	[[ " ${basic[*]} ${matrix[*]} ${long[*]} " == *" $part "* ]] ||
+		die "$part is not one of: ${basic[*]} matrix ${matrix[*]} ${long[*]}"
 done
 logs=build/log
 mkdir -p "$logs"
@@ -131,7 +137,7 @@ stage() {
 }
 
 # Tests in which CPUs meet; the others look at one packet after the other.
-needs_cpus="accelerate bad_input batch bridge churn contexts delivery express isolation isolation_limits kunit learning off order overload receivers reload rules taps tc turns"
+needs_cpus="accelerate bad_input batch bridge churn contexts delivery express isolation isolation_limits kunit learning lifetimes off order overload receivers reload rules soak taps tc turns"
 
 # kernel_of GUEST
 kernel_of() {
@@ -142,22 +148,28 @@ kernel_of() {
 	esac
 }
 
+# Seconds of one run of the test soak, in the part of that name.
+soak_slice=300
+
 # Tests that take minutes in the debug kernel, and are for the matrix there.
 slow_in_debug="scrub forged"
 
-# without TESTS NAME...: TESTS as run.sh in the guest has them, but for those.
+# without TESTS NAME...: TESTS as run.sh in the guest has them, but for those, each as
+# often as it is named.
 without() {
-	local tests=$1 name left=
+	local tests=$1 name
 	shift
 
 	case $tests in
 	'') echo "--except $*" ;;
 	--except*) echo "$tests $*" ;;
 	*)
-		for name in $tests; do
-			[[ " $* " == *" $name "* ]] || left+=" $name"
+		tests=" $tests "
+		for name; do
+			tests=${tests/ $name / }
 		done
-		echo "${left# }"
+		read -r tests <<<"$tests"
+		echo "$tests"
 		;;
 	esac
 }
@@ -166,20 +178,21 @@ without() {
 # breakpoint that has gone, and the kernel dies of one that it does not know.
 met_old_breakpoint() { grep -q 'Oops: int3' "$1" && ! grep -qE 'RIP: .*\[(prism|simnic)\]' "$1"; }
 
-# functional_tests KERNEL GUEST TESTS ARG...: those in a guest, or in up to three where QEMU
-# ends one.
+# functional_tests KERNEL GUEST TESTS ARG...: those in a guest, or in another one for what
+# is left where QEMU ends it: twice at most without a test that ended in between.
 functional_tests() {
-	local kernel=$1 guest=$2 tests=$3 console=$logs/console-$2.log out=$logs/$2.out attempt rc ended
+	local kernel=$1 guest=$2 tests=$3 console=$logs/console-$2.log out=$logs/$2.out attempt tries=0 rc ended
 	shift 3
 
-	for attempt in 1 2 3; do
+	for ((attempt = 1; ; attempt++)); do
 		rc=0
 		with_kernel "$kernel" qemu/run.sh "$@" \
-			--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} TEST_LIMIT=${TEST_LIMIT:-600} exec bash /prism/selftests/run.sh $tests" |
+			--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} SOAK_SECONDS=${SOAK_SECONDS-} SOAK_SEED=${SOAK_SEED-} TEST_LIMIT=${TEST_LIMIT:-600} exec bash /prism/selftests/run.sh $tests" |
 			tee "$out" || rc=$?
-		[ $rc = 125 ] && [ $attempt != 3 ] && met_old_breakpoint "$console" || return $rc
-		cp "$console" "${console%.log}-$attempt.log"
 		mapfile -t ended < <(sed -nE 's/^(not )?ok [0-9]+ ([a-z0-9_]+).*/\2/p' "$out")
+		tries=$((${#ended[@]} > 0 ? 1 : tries + 1))
+		[ $rc = 125 ] && [ $tries != 3 ] && met_old_breakpoint "$console" || return $rc
+		cp "$console" "${console%.log}-$attempt.log"
 		tests=$(without "$tests" "${ended[@]}")
 		# Without names, a guest would run all there are.
 		[ -n "$tests" ] || return $rc
@@ -190,7 +203,7 @@ functional_tests() {
 # What a guest does. Its own verdict is on leaks and the kernel's complaints,
 # and counts where no test failed.
 guest_tests() {
-	local guest=$1 kernel tests=${TEST_ONLY-} rc=0 args run
+	local guest=$1 kernel tests=${TEST_ONLY-} rc=0 args run slices
 
 	kernel=$(kernel_of "$guest")
 	args=(--share "$PRISM_SRC/build/share-$kernel" --timeout "${TEST_TIMEOUT:-2700}"
@@ -212,6 +225,13 @@ guest_tests() {
 			args+=(--smp "8,maxcpus=64" --mem 2048)
 			;;
 		kcsan) tests=${tests:-$needs_cpus} ;;
+		soak | debug-soak)
+			# In slices, as QEMU may end a guest at any time.
+			slices=$(((${SOAK:-30} * 60 + soak_slice - 1) / soak_slice))
+			tests=${tests:-reload lifetimes$(printf ' soak%.0s' $(seq $slices))}
+			PRISM_THOROUGH=1 SOAK_SECONDS=$soak_slice TEST_LIMIT=7200
+			args+=(--smp 4 --timeout $((7200 * 2 + slices * soak_slice * 2)))
+			;;
 		esac
 		args+=(--net "virtio,e1000e,rtl8139" --append "kunit.enable=1 kunit.autorun=0")
 		run=(functional_tests "$kernel" "$guest" "$tests" "${args[@]}")
@@ -228,7 +248,8 @@ run_guests() {
 	local guest slots
 
 	slots=$(nproc)
-
+	# Such a guest has more CPUs than most machines.
+	[[ " $* " != *" soak "* ]] || slots=1
 	for guest; do
 		while [ "$(jobs -pr | wc -l)" -ge "$slots" ]; do
 			tell_progress
@@ -259,13 +280,14 @@ tell_progress() {
 guests_of() {
 	case $1 in
 	debug) [ -n "${TEST_ONLY-}" ] && echo debug || echo debug-1 debug-2 ;;
+	soak) echo debug-soak soak ;;
 	*) echo "$1" ;;
 	esac
 }
 
 # What takes longest starts first.
 guests=()
-for part in debug kcsan cpus rt stock 7.2 cloud latency; do
+for part in soak debug kcsan cpus rt stock 7.2 cloud latency; do
 	[[ " $* " != *" $part "* ]] || read -r -a guests <<<"${guests[*]} $(guests_of $part)"
 done
 # Not in what follows, whose output goes to logs.

@@ -19,3 +19,4 @@ RULES=$CONFIG/rules
 . "$SELFTESTS/lib/traffic.sh"
 . "$SELFTESTS/lib/trace.sh"
 . "$SELFTESTS/lib/simnic.sh"
+. "$SELFTESTS/lib/memory.sh"

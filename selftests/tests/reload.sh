@@ -1,24 +1,36 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The module loaded and unloaded over and over under traffic, in mode sync with
+# The module loaded and unloaded over and over under full traffic, in mode sync with
 # rules for it.
 
 . "${0%/*}/../lib.sh"
 trap ended_early EXIT
 
+# reload COUNT
+reload() {
+	wire reload "$SELFTESTS"/../prism.ko --stay 5 --count "$1" --rule vni=100,protocol=udp --rule protocol=tcp
+}
+
 underlay
 overlay_bridge
 rmmod prism
 
-background udp udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --rate 300
-background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5002 --endless --rate 100
+# As much as can be, or so much that it does not take long.
+limit=(--rate 300) tcp_limit=(--rate 100)
+! thorough || limit=(--window 64) tcp_limit=()
+background udp udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 "${limit[@]}"
+background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5002 --endless "${tcp_limit[@]}"
 
 scale 200 12
 rounds=$REPLY
-wire reload "$SELFTESTS"/../prism.ko --stay 5 --count "$rounds" --rule vni=100,protocol=udp --rule protocol=tcp
+# What is made once only is made by then.
+reload $((4 + rounds / 20))
+memory_before
+reload "$rounds"
 equal "$rounds times loaded and unloaded" "${got[done]-}" "$rounds" "$report"
 at_least "packets ran to completion in between" "${got[completed]-0}" "$rounds"
 note "$report"
+memory_flat "loaded and unloaded $rounds times" "$rounds"
 
 ended udp
 equal "no datagram is lost" "${got[lost]-} ${got[duplicate]-} ${got[corrupt]-}" "0 0 0" "$report"

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What the kernel holds on to, before and after something that happens many times.
+
+declare -A held held_before
+
+# take_stock: in `held`, how many objects each slab cache has, and KiB of memory that
+# is taken otherwise. What is kept for later only goes first: inodes, objects at hand
+# for a CPU, what RCU has yet to free, and what KASAN holds back.
+take_stock() {
+	local n dir name count _
+
+	for n in 1 2; do
+		echo 3 >/proc/sys/vm/drop_caches
+		for dir in /sys/kernel/slab/*; do
+			[ -L "$dir" ] || echo 1 >"$dir"/shrink
+		done
+		pause 0.5
+	done
+	held=(["KiB used"]=0)
+	while read -r name count _; do
+		[[ $name = *[#:]* || $name = slabinfo || $name = vmap_area || $name = debug_objects_cache ]] || held["objects $name"]=$count
+	done </proc/slabinfo
+	while IFS=': ' read -r name count _; do
+		case $name in
+		Percpu | VmallocUsed | KernelStack) held["KiB $name"]=$count ;;
+		# What is left when files and processes have theirs is the kernel's.
+		MemTotal) held["KiB used"]=$((held["KiB used"] + count)) ;;
+		MemFree | Buffers | Cached | AnonPages | PageTables | SReclaimable)
+			held["KiB used"]=$((held["KiB used"] - count))
+			;;
+		esac
+	done </proc/meminfo
+}
+
+# memory_before: from here on memory is not to grow.
+memory_before() {
+	local what
+
+	take_stock
+	for what in "${!held[@]}"; do
+		held_before[$what]=${held[$what]}
+	done
+}
+
+# memory_flat DESCRIPTION TIMES: it has not grown since, though something happened so
+# often. Half of the times would leave an object of any size, or a page, behind; less
+# than the slack is chance: what is in use at a moment, and lists of free pages that
+# each CPU has.
+slack_objects=400 slack_kib=8192
+memory_flat() {
+	local what grown limit wrong='' most=()
+
+	take_stock
+	for what in "${!held[@]}"; do
+		grown=$((held[$what] - ${held_before[$what]:-0}))
+		case $what in
+		objects*) limit=$(($2 / 2 > slack_objects ? $2 / 2 : slack_objects)) ;;
+		*) limit=$(($2 * 2 > slack_kib ? $2 * 2 : slack_kib)) ;;
+		esac
+		[ $grown -le $limit ] || wrong+="$grown more $what, of ${held_before[$what]:-0}; "
+		[ $((grown * 4)) -le $limit ] || most+=("$what +$grown")
+	done
+	if [ -z "$wrong" ]; then
+		pass "$1: memory is flat"
+	else
+		fail "$1: memory is flat" "$wrong"
+	fi
+	note "memory: ${most[*]-}" "KiB: used +$((held["KiB used"] - held_before["KiB used"]))," \
+		"vmalloc +$((held["KiB VmallocUsed"] - held_before["KiB VmallocUsed"]))," \
+		"per CPU +$((held["KiB Percpu"] - held_before["KiB Percpu"]))"
+}

@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Rules, and devices on the way of packets, that come and go very often under traffic.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+c9_ip=10.109.0.9
+
+# flip COUNT: a rule for the flow to c1 comes and goes.
+flip() {
+	wire rules flip --count "$1" --name flip vni=100 protocol=udp destination_port=5001 class=high enabled=1
+}
+
+# way COUNT: the way to c9 comes and goes: VXLAN device, with its port's socket,
+# bridge, and veth. Each is first to go, by turns. Says what `ip` has to do.
+way() {
+	local n devices=(vx109 br109 c9h)
+
+	for ((n = 0; n < $1; n++)); do
+		cat <<-END
+			link add c9h type veth peer name eth0 address 02:00:00:00:00:19 netns c9
+			link add vx109 type vxlan id 109 dstport 4790 local $host_ip remote $peer_ip dev nic0
+			link add br109 type bridge
+			link set vx109 master br109 up
+			link set c9h master br109 up
+			link set br109 up
+		END
+		wait_for 10 [ -e /sys/class/net/br109 ] && in_ns c9 <<<"link set eth0 up"
+		pause 0.02
+		printf 'link del %s\n' "${devices[@]:n % 3}" "${devices[@]:0:n % 3}"
+		wait_for 10 way_is_gone
+	done
+}
+
+way_is_gone() { [ ! -e /sys/class/net/c9h ] && [ ! -e /sys/class/net/br109 ] && [ ! -e /sys/class/net/vx109 ]; }
+
+# The address of c9 is not that of its device, which is too seldom there.
+far_end() {
+	vtep_remote 109 4790
+	in_ns remote <<-END
+		address add 10.109.0.2/24 dev vx109
+		neighbor add $c9_ip lladdr 02:00:00:00:00:19 dev vx109
+	END
+	in_ns '' <<<"netns add c9"
+	in_ns c9 <<-END
+		address add $c9_ip/32 dev lo
+		link set lo up
+	END
+}
+
+underlay
+overlay_bridge
+together far_end
+high c9 vni=109
+mode express
+udp4 --count 3
+rate=2000
+[ -z "$DEBUG_KERNEL" ] || rate=300
+background steady udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --rate $rate
+
+scale 1000 100 10000
+cycles=$REPLY
+counters
+flip $((cycles / 10))
+memory_before
+flip "$cycles"
+equal "a rule came and went $cycles times" "${got[done]-}" "$cycles" "$report"
+note "$report"
+memory_flat "a rule came and went $cycles times" "$cycles"
+
+"$WIRE" udp --from remote --to c9 --source 10.109.0.2 --destination $c9_ip --port 5009 --count 0 --window 16 \
+	--patience 5 --first 9999 >/run/selftests.c9 2>&1 &
+pid=$!
+scale 100 12 1000
+cycles=$REPLY
+way $((4 + cycles / 20)) | in_ns ''
+memory_before
+start=$SECONDS
+way "$cycles" | in_ns ''
+equal "devices came and went $cycles times" $? 0
+note "$cycles times in $((SECONDS - start)) s"
+memory_flat "devices came and went $cycles times" "$cycles"
+kill -TERM $pid
+wait $pid
+understand "$(</run/selftests.c9)"
+at_least "packets went their way" "${got[received]-0}" "$cycles" "$(</run/selftests.c9)"
+equal "none was doubled or changed" "${got[duplicate]-} ${got[corrupt]-}" "0 0"
+
+ended steady
+counted
+equal "the neighbour lost nothing" "${got[lost]-} ${got[duplicate]-} ${got[corrupt]-}" "0 0 0" "$report"
+at_least "the neighbour received much" "${got[received]-0}" 1000
+moved
+note "$REPLY"
+for name in completed expressed unmatched; do
+	at_least "packets are $name" "${delta[$name]}" 1
+done
+check "all that waited were served" wait_for 5 reconciles
+finish
