@@ -11,26 +11,32 @@ reload() {
 	wire reload "$SELFTESTS"/../prism.ko --stay 5 --count "$1" --rule vni=100,protocol=udp --rule protocol=tcp
 }
 
+# As much as can be, or so much that it does not take long.
+limit=(--rate 300) tcp_limit=(--rate 100)
+! thorough || [ -n "$DEBUG_KERNEL" ] || limit=(--rate 2000) tcp_limit=(--rate 1000)
+
+flows() {
+	background udp udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 "${limit[@]}"
+	background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5002 --endless "${tcp_limit[@]}"
+}
+
 underlay
 overlay_bridge
 rmmod prism
 
-# As much as can be, or so much that it does not take long.
-limit=(--rate 300) tcp_limit=(--rate 100)
-! thorough || limit=(--window 64) tcp_limit=()
-background udp udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 "${limit[@]}"
-background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5002 --endless "${tcp_limit[@]}"
-
-scale 200 12
+scale 200 12 1000
 rounds=$REPLY
-# What is made once only is made by then.
+# What is made once only is made by then; and memory is looked at without traffic.
+flows
 reload $((4 + rounds / 20))
+ended udp
+ended tcp
 memory_before
+flows
 reload "$rounds"
 equal "$rounds times loaded and unloaded" "${got[done]-}" "$rounds" "$report"
 at_least "packets ran to completion in between" "${got[completed]-0}" "$rounds"
 note "$report"
-memory_flat "loaded and unloaded $rounds times" "$rounds"
 
 ended udp
 equal "no datagram is lost" "${got[lost]-} ${got[duplicate]-} ${got[corrupt]-}" "0 0 0" "$report"
@@ -39,5 +45,6 @@ note "$report"
 ended tcp
 equal "TCP is intact" "${got[lost]-}" 0 "$report"
 at_least "much was transferred" "${got[up]-0}" 50000
+memory_flat "loaded and unloaded $rounds times" "$rounds"
 insmod "$SELFTESTS"/../prism.ko
 finish
