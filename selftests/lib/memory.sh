@@ -20,7 +20,8 @@ take_stock() {
 	done
 	held=(["KiB used"]=0)
 	while read -r name count _; do
-		[[ $name = *[#:]* || $name = slabinfo || $name = vmap_area || $name = debug_objects_cache ]] || held["objects $name"]=$count
+		[[ $name = *[#:]* || $name = slabinfo || $name = vmap_area || $name = debug_objects_cache ||
+			$name = kmemleak_object ]] || held["objects $name"]=$count
 	done </proc/slabinfo
 	while IFS=': ' read -r name count _; do
 		case $name in
@@ -47,8 +48,10 @@ memory_before() {
 # memory_flat DESCRIPTION TIMES: it has not grown since, though something happened so
 # often. Half of the times would leave an object of any size, or a page, behind; less
 # than the slack is chance: what is in use at a moment, and lists of free pages that
-# each CPU has.
+# each CPU has. The debug kernel keeps who last gave up a device or a namespace: 128 for
+# each of these, and notes of all objects.
 slack_objects=400 slack_kib=8192
+[ -z "$DEBUG_KERNEL" ] || slack_objects=$((400 + 128 * 20)) slack_kib=16384
 memory_flat() {
 	local what grown limit wrong='' most=()
 
