@@ -193,7 +193,7 @@ change_vxlan() {
 change_bridge() {
 	in_ns '' <<-END
 		link add br9 type bridge
-		link add d9 type dummy
+		link add d9 type veth peer name d8
 		link set d9 master br9 up
 		link set br9 up
 		link set c2h master br9
