@@ -4,9 +4,10 @@
 # What changes in tests/soak.sh. Each change is noted in `changes`, and counted by its
 # kind in `kinds`.
 
-declare -A kinds guest_pid counts base_counts
+declare -A kinds guest_pid guest_loses counts base_counts
 changes=() may_lose=
 what_counts=(completed held served expressed)
+losses=(dropped dropped_high dropped_interactive dropped_normal dropped_bulk dropped_held purged)
 
 # What may change, the usual more often than what takes long.
 menu=(mode mode mode isolate isolate accelerate knobs knobs knobs rules rules rules crowd guest guest guest guest
@@ -104,11 +105,16 @@ guest_comes() {
 	in_ns "$1" <<<"address add ${c1_ip%.*}.$((64 + ${1#k}))/24 dev eth0"
 }
 
-guest_window=8 guest_patience=1000
-# guest_flow NAME SOURCE DESTINATION
+guest_window=8 guest_patience=300
+# guest_flow NAME SOURCE DESTINATION: until its way goes, or before, when it waits for as
+# long as it takes.
 guest_flow() {
+	local patience=10000
+
+	guest_loses[$1]=$((RANDOM % 2))
+	[ "${guest_loses[$1]}" = 0 ] || patience=$guest_patience
 	"$WIRE" udp --from remote --to "$1" --source "$2" --source-port 4100"${1#?}" --port 5009 --destination "$3" \
-		--count 0 --window $guest_window --patience $guest_patience >"/run/selftests.$1" 2>&1 &
+		--count 0 --window $guest_window --patience $patience >"/run/selftests.$1" 2>&1 &
 	guest_pid[$1]=$!
 }
 
@@ -117,7 +123,7 @@ guest_flow() {
 guest_leaves() {
 	local name=$1 limit=0 start=${EPOCHREALTIME/./} device=${2:-${1}h}
 
-	[ $((RANDOM % 2)) = 0 ] || limit=$guest_window
+	[ "${guest_loses[$name]}" = 0 ] || limit=$guest_window
 	changes+=("$name-goes-$limit")
 	if [ $limit != 0 ]; then
 		in_ns '' <<<"link del $device" || return
@@ -243,10 +249,20 @@ change_module() {
 add_counts() {
 	local name now
 
-	for name in "${what_counts[@]}"; do
+	for name in "${what_counts[@]}" "${losses[@]}"; do
 		read -r now <"$PRISM/stats/$name"
 		counts[$name]=$((${counts[$name]-0} + now - ${base_counts[$name]-0}))
 		base_counts[$name]=$now
+	done
+}
+
+# lost_so_far: all that the module has counted as lost, in REPLY.
+lost_so_far() {
+	local name
+
+	REPLY=0
+	for name in "${losses[@]}"; do
+		REPLY=$((REPLY + ${counts[$name]-0}))
 	done
 }
 

@@ -35,9 +35,11 @@ end_tcp() {
 
 # gentle NUMBER: nothing is lost.
 gentle() {
-	local until=$((SECONDS + section)) flow
+	local until=$((SECONDS + section)) flow before
 
 	changes=() may_lose=
+	lost_so_far
+	before=$REPLY
 	start_flows 2000
 	while [ $SECONDS -lt $until ]; do
 		change
@@ -51,6 +53,8 @@ gentle() {
 	done
 	end_tcp "section $1"
 	settled "section $1"
+	lost_so_far
+	equal "section $1: nothing is counted as lost" $((REPLY - before)) 0 "${changes[*]}"
 }
 
 # rough NUMBER: what is lost at the NIC of the measurements is counted, each packet; of
