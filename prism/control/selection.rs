@@ -43,7 +43,12 @@ pub(super) fn parse(field: &Field<'_>, value: &[u8]) -> Result<Selection> {
 
 /// The name of a device that there is.
 fn device(field: &Field<'_>, name: &str) -> Result<CString> {
-    let known = CString::try_from_fmt(fmt!("{name}")).ok();
+    let known = match CString::try_from_fmt(fmt!("{name}")) {
+        Ok(name) => Some(name),
+        Err(ENOMEM) => return Err(ENOMEM),
+        // With a zero byte in it.
+        Err(_) => None,
+    };
 
     known
         .filter(|name| knet::netdev::exists(name))
