@@ -189,10 +189,14 @@ impl Knobs {
     fn set_receiver_slice(&self, field: &Field<'_>, value: &[u8]) -> Result {
         let slice_us = number_in(field, value, SLICES_US, true)?;
 
-        self.shared
-            .receivers
-            .set_slice_us(slice_us)
-            .map_err(|why| field.refuse(value, "this kernel does not tell who is woken", why))
+        self.shared.receivers.set_slice_us(slice_us).map_err(|why| {
+            let reason = match why {
+                ENOMEM => "out of memory",
+                _ => "this kernel does not tell who is woken",
+            };
+
+            field.refuse(value, reason, why)
+        })
     }
 
     fn set_devices(&self, field: &Field<'_>, value: &[u8]) -> Result {
