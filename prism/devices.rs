@@ -6,6 +6,7 @@ use core::{
     fmt,
     sync::atomic::{
         AtomicBool,
+        AtomicUsize,
         Ordering, //
     },
 };
@@ -56,7 +57,7 @@ impl Selection {
 
 /// An entry device.
 pub(crate) struct Entry {
-    id: DeviceId,
+    id: AtomicUsize,
     /// Its frames have been seen at GRO, so there is nothing to do for them at the ingress hook.
     has_gro: AtomicBool,
 }
@@ -64,9 +65,14 @@ pub(crate) struct Entry {
 impl Entry {
     fn vacant() -> Self {
         Self {
-            id: DeviceId::NONE,
+            id: AtomicUsize::new(DeviceId::NONE.get()),
             has_gro: AtomicBool::new(false),
         }
+    }
+
+    #[inline]
+    fn is(&self, id: DeviceId) -> bool {
+        self.id.load(Ordering::Relaxed) == id.get()
     }
 
     /// Notes that the device hands its frames to GRO. Returns whether that is news.
@@ -102,10 +108,10 @@ impl Set {
         for &id in devices {
             let vacant = set
                 .probe(id)
-                .find(|&place| set.0.get(place).is_some_and(|e| e.id == DeviceId::NONE));
+                .find(|&place| set.0.get(place).is_some_and(|e| e.is(DeviceId::NONE)));
 
             if let Some(entry) = vacant.and_then(|place| set.0.get_mut(place)) {
-                entry.id = id;
+                *entry.id.get_mut() = id.get();
             }
         }
         Ok(set)
@@ -124,8 +130,8 @@ impl Set {
     #[inline]
     fn find(&self, id: DeviceId) -> Option<&Entry> {
         self.probe(id)
-            .map_while(|place| self.0.get(place).filter(|e| e.id != DeviceId::NONE))
-            .find(|entry| entry.id == id)
+            .map_while(|place| self.0.get(place).filter(|e| !e.is(DeviceId::NONE)))
+            .find(|entry| entry.is(id))
     }
 }
 
@@ -158,39 +164,51 @@ impl Devices {
         self.set.read(cx)?.find(device)
     }
 
-    /// Chooses other devices. That all of them exist is for the caller to check.
+    /// Puts a choice in force.
     ///
-    /// Context: process; sleeps, takes the RTNL.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`, with the old choice in force.
-    pub(crate) fn select(&self, selection: Selection) -> Result {
-        netdev::with_rtnl(|rtnl| {
-            let selection = Arc::new(selection, GFP_KERNEL)?;
-            let set = Self::collect(&selection, rtnl)?;
+    /// Context: process, under RTNL; sleeps.
+    pub(crate) fn adopt(&self, choice: Choice, _rtnl: &Rtnl) {
+        *self.selection.lock() = choice.selection;
+        self.reclaimer.defer(self.set.swap(Some(choice.set)));
+    }
 
-            *self.selection.lock() = selection;
-            self.reclaimer.defer(self.set.swap(Some(set)));
-            Ok(())
-        })
+    /// Takes a device out of the set in force, if it is in there.
+    ///
+    /// Context: process, under RTNL.
+    pub(crate) fn forget(&self, device: NetDevice<'_>) {
+        context::with_rx_context(|cx| {
+            if let Some(entry) = self.find(&cx, device.id()) {
+                entry.id.store(DeviceId::GONE.get(), Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// Forgets whether a device hands its frames to GRO.
+    ///
+    /// Context: process, under RTNL.
+    pub(crate) fn relearn(&self, device: NetDevice<'_>) {
+        context::with_rx_context(|cx| {
+            if let Some(entry) = self.find(&cx, device.id()) {
+                entry.has_gro.store(false, Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// Has no device in the set in force.
+    ///
+    /// Context: process.
+    pub(crate) fn clear(&self) {
+        self.reclaimer.defer(self.set.swap(None));
     }
 
     /// Looks at all devices again. What was learnt of them is forgotten.
     ///
     /// Context: process, under RTNL.
     pub(crate) fn refresh(&self, rtnl: &Rtnl) -> Result {
-        let set = Self::collect(&self.selection(), rtnl)?;
+        let set = collect(&self.selection(), rtnl)?;
 
         self.reclaimer.defer(self.set.swap(Some(set)));
         Ok(())
-    }
-
-    /// Whether the set in force is right about `device`.
-    ///
-    /// Context: process, under RTNL.
-    pub(crate) fn knows(&self, device: NetDevice<'_>, rtnl: &Rtnl) -> bool {
-        self.holds(device) == self.includes(device, rtnl)
     }
 
     /// Whether `device` is in the set in force.
@@ -241,17 +259,46 @@ impl Devices {
     fn selection(&self) -> Arc<Selection> {
         self.selection.lock().clone()
     }
+}
 
-    fn collect(selection: &Selection, rtnl: &Rtnl) -> Result<KBox<Set>> {
-        let mut ids = KVec::new();
-        let mut result = Ok(());
+/// A choice that is not in force yet, with all that it takes to be.
+pub(crate) struct Choice {
+    selection: Arc<Selection>,
+    set: KBox<Set>,
+}
 
-        rtnl.for_each_device(|device| {
-            if result.is_ok() && selection.includes(device, rtnl) {
-                result = ids.push(device.id(), GFP_KERNEL);
-            }
-        });
-        result?;
-        Ok(KBox::new(Set::new(&ids)?, GFP_KERNEL)?)
+impl Choice {
+    /// Looks at all devices. That those that are named exist is for the caller to check.
+    ///
+    /// Context: process, under RTNL. It must be held until the choice is adopted.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(crate) fn new(selection: Selection, rtnl: &Rtnl) -> Result<Self> {
+        let selection = Arc::new(selection, GFP_KERNEL)?;
+
+        Ok(Self {
+            set: collect(&selection, rtnl)?,
+            selection,
+        })
     }
+
+    /// Whether `device` is chosen.
+    pub(crate) fn includes(&self, device: NetDevice<'_>, rtnl: &Rtnl) -> bool {
+        self.selection.includes(device, rtnl)
+    }
+}
+
+fn collect(selection: &Selection, rtnl: &Rtnl) -> Result<KBox<Set>> {
+    let mut ids = KVec::new();
+    let mut result = Ok(());
+
+    rtnl.for_each_device(|device| {
+        if result.is_ok() && selection.includes(device, rtnl) {
+            result = ids.push(device.id(), GFP_KERNEL);
+        }
+    });
+    result?;
+    Ok(KBox::new(Set::new(&ids)?, GFP_KERNEL)?)
 }

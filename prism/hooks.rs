@@ -37,6 +37,7 @@ use crate::{
         Path,
         Shared, //
     },
+    devices::Choice,
     settings::{
         self,
         Mode, //
@@ -62,10 +63,12 @@ impl Hooks {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; `EBUSY` or `EOPNOTSUPP` where a hook cannot be had. Nothing is left registered.
+    /// `ENOMEM`, also for one of the devices; `EBUSY` or `EOPNOTSUPP` where a hook cannot be had. Nothing
+    /// is left registered.
     pub(crate) fn start(shared: Arc<Shared>) -> Result<Self> {
         shared.gate.forget();
-        netdev::with_rtnl(|rtnl| shared.devices.refresh(rtnl))?;
+        // From the first of them that the notifier tells of, they are those that are there.
+        shared.devices.clear();
         let fdb = FdbFollower::new()?;
         let ways = express::Follower::new()?;
         let ingress = Arc::pin_init(DeviceHooks::new(), GFP_KERNEL)?;
@@ -90,14 +93,35 @@ impl Hooks {
         Ok(hooks)
     }
 
-    /// Follows a new choice of entry devices.
+    /// Hooks the devices of a choice that is to be in force next.
     ///
-    /// Context: process; sleeps, takes the RTNL.
-    pub(crate) fn devices_changed(&self) {
-        netdev::with_rtnl(|rtnl| {
-            let followed = self.devices.events();
+    /// Context: process, under RTNL; sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`; those of the choice in force are hooked, and no others.
+    pub(crate) fn prepare(&self, choice: &Choice, rtnl: &Rtnl) -> Result {
+        let followed = self.devices.events();
+        let mut result = Ok(());
 
-            rtnl.for_each_device(|device| followed.follow_entry(device, rtnl));
+        rtnl.for_each_device(|device| {
+            if result.is_ok() && choice.includes(device, rtnl) {
+                result = followed.hook_entry(device, rtnl);
+            }
+        });
+        result.inspect_err(|_| self.devices_changed(rtnl))
+    }
+
+    /// Follows a new choice of entry devices, which were [prepared](Hooks::prepare).
+    ///
+    /// Context: process, under RTNL; sleeps.
+    pub(crate) fn devices_changed(&self, rtnl: &Rtnl) {
+        let followed = self.devices.events();
+
+        rtnl.for_each_device(|device| {
+            if let Err(error) = followed.follow_entry(device, rtnl) {
+                followed.missed(error, device, rtnl);
+            }
         });
     }
 }
@@ -167,23 +191,34 @@ struct Followed {
 }
 
 impl DeviceEvents for Followed {
-    fn event(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl) {
-        match device.kind() {
+    fn event(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl) -> Result {
+        let hooked = match device.kind() {
             Kind::Veth | Kind::Netkit => self.pair(event, device, rtnl),
-            Kind::Vxlan => self.tunnel(event, device, rtnl),
-            _ => (),
-        }
-        self.entry(event, device, rtnl);
+            Kind::Vxlan => {
+                self.tunnel(event, device, rtnl);
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+
+        self.entry(event, device, rtnl).and(hooked)
+    }
+
+    fn missed(&self, error: Error, device: NetDevice<'_>, rtnl: &Rtnl) {
+        report(device, rtnl, error);
     }
 }
 
 impl Followed {
     /// A device whose packets go to its peer.
-    fn pair(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl) {
+    fn pair(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl) -> Result {
         match event {
-            Event::Register => report("egress hook", self.egress.add(device, rtnl)),
-            Event::Unregister => self.egress.remove(device, rtnl),
-            _ => (),
+            Event::Register => tolerate(device, rtnl, self.egress.add(device, rtnl)),
+            Event::Unregister => {
+                self.egress.remove(device, rtnl);
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -197,26 +232,35 @@ impl Followed {
         }
 
         // A port is known as one of VXLAN before what comes there is decapsulated.
-        let ports = self.shared.ports.refresh(rtnl);
-        if event == Event::Up && ports.is_ok() {
+        self.shared.ports.refresh(rtnl);
+        if event == Event::Up {
             vxlan::attach::<Path>(device, rtnl);
         }
-        report("VXLAN ports", ports);
     }
 
-    /// A device that may be an entry.
-    fn entry(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl) {
+    /// A device that may be an entry. What goes is forgotten without fail, as another one may soon be
+    /// where it was.
+    fn entry(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl) -> Result {
         let devices = &self.shared.devices;
-        let is_stale = match event {
-            Event::Up | Event::Down => return,
+
+        match event {
+            Event::Up | Event::Down => Ok(()),
             Event::Register | Event::Rename => {
-                self.follow_entry(device, rtnl);
-                !devices.knows(device, rtnl)
+                let hooked = self.follow_entry(device, rtnl);
+
+                match (devices.holds(device), devices.includes(device, rtnl)) {
+                    (false, true) => devices.refresh(rtnl)?,
+                    (true, false) => devices.forget(device),
+                    _ => (),
+                }
+                hooked
             }
             // Whether the device uses GRO is to be seen anew.
             Event::Features => {
-                self.follow_entry(device, rtnl);
-                devices.holds(device)
+                let hooked = self.follow_entry(device, rtnl);
+
+                devices.relearn(device);
+                hooked
             }
             Event::Unregister => {
                 self.ingress.remove(device, rtnl);
@@ -225,30 +269,43 @@ impl Followed {
                     self.shared.isolation.purge(&self.shared.stats, device);
                     self.shared.batch.purge(&self.shared.stats, device);
                 }
-                devices.holds(device)
+                devices.forget(device);
+                Ok(())
             }
-        };
-
-        if is_stale {
-            report("entry devices", devices.refresh(rtnl));
         }
     }
 
-    fn follow_entry(&self, device: NetDevice<'_>, rtnl: &Rtnl) {
+    fn follow_entry(&self, device: NetDevice<'_>, rtnl: &Rtnl) -> Result {
         if self.shared.devices.includes(device, rtnl) {
-            report("ingress hook", self.ingress.add(device, rtnl));
-            if self.shared.devices.uses_gro(device) {
-                with_rx_context(|cx| self.shared.trim(&cx));
-            }
-        } else {
-            self.ingress.remove(device, rtnl);
+            return self.hook_entry(device, rtnl);
         }
+        self.ingress.remove(device, rtnl);
+        Ok(())
+    }
+
+    fn hook_entry(&self, device: NetDevice<'_>, rtnl: &Rtnl) -> Result {
+        tolerate(device, rtnl, self.ingress.add(device, rtnl))?;
+        if self.shared.devices.uses_gro(device) {
+            with_rx_context(|cx| self.shared.trim(&cx));
+        }
+        Ok(())
     }
 }
 
-/// What cannot be hooked stays the kernel's; that much is said.
-fn report(what: &str, result: Result) {
-    if let Err(err) = result {
-        pr_warn!("{what}: {err:?}; those packets take the kernel's path\n");
-    }
+/// What can never be hooked stays the kernel's, and only a lack of memory is an error.
+fn tolerate(device: NetDevice<'_>, rtnl: &Rtnl, result: Result) -> Result {
+    result.or_else(|error| {
+        if error == ENOMEM {
+            return Err(error);
+        }
+        report(device, rtnl, error);
+        Ok(())
+    })
+}
+
+/// Says that a device stays the kernel's.
+fn report(device: NetDevice<'_>, rtnl: &Rtnl, error: Error) {
+    let name = device.name(rtnl).to_str().unwrap_or("?");
+
+    pr_warn!("{name} cannot be hooked: {error:?}; its packets take the kernel's path\n");
 }

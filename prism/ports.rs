@@ -40,8 +40,15 @@ pub(crate) struct Ports {
 
 /// A bit for each port of each family.
 struct Bits {
-    v4: KVec<AtomicU64>,
-    v6: KVec<AtomicU64>,
+    v4: Words,
+    v6: Words,
+}
+
+/// A bit for each port.
+struct Words {
+    current: KVec<AtomicU64>,
+    /// Where those are gathered that are to be current next, under RTNL.
+    next: KVec<AtomicU64>,
 }
 
 impl Ports {
@@ -67,23 +74,20 @@ impl Ports {
     /// initial user namespace.
     ///
     /// Context: process, under RTNL. The packet path sees each port appear or disappear by itself.
-    pub(crate) fn refresh(&self, rtnl: &Rtnl) -> Result {
-        let fresh = Self::new()?;
-
+    pub(crate) fn refresh(&self, rtnl: &Rtnl) {
         rtnl.for_each_device(|device| {
             if device.kind() == Kind::Vxlan {
                 vxlan::for_each_port(device, rtnl, |port, v6, owner| match owner {
-                    Owner::Home => fresh.home.add(port, v6),
-                    Owner::Away => fresh.away.add(port, v6),
+                    Owner::Home => self.home.add(port, v6),
+                    Owner::Away => self.away.add(port, v6),
                     Owner::Foreign => (),
                 });
             }
         });
         // What is known of flows is not lost for a change that does not concern it.
-        if self.home.publish(&fresh.home) | self.away.publish(&fresh.away) {
+        if self.home.publish() | self.away.publish() {
             self.generation.fetch_add(1, Ordering::Release);
         }
-        Ok(())
     }
 
     /// Changes after the ports have changed: what was found with a generation that was read before
@@ -114,54 +118,74 @@ impl VxlanPorts for PortsOf<'_> {
 impl Bits {
     fn new() -> Result<Self> {
         Ok(Self {
-            v4: bits()?,
-            v6: bits()?,
+            v4: Words::new()?,
+            v6: Words::new()?,
         })
     }
 
     #[inline]
     fn has(&self, family: Family, port: u16) -> bool {
-        let bits = match family {
-            Family::V4 => &self.v4,
-            Family::V6 => &self.v6,
-        };
+        match family {
+            Family::V4 => self.v4.has(port),
+            Family::V6 => self.v6.has(port),
+        }
+    }
 
-        bits.get(word_of(port))
+    /// Adds a port to the next ones.
+    fn add(&self, port: u16, v6: bool) {
+        if v6 {
+            self.v6.add(port);
+        } else {
+            self.v4.add(port);
+        }
+    }
+
+    /// Makes the next ones current, and no port one of the next. Returns whether they were others.
+    fn publish(&self) -> bool {
+        self.v4.publish() | self.v6.publish()
+    }
+}
+
+impl Words {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            current: words()?,
+            next: words()?,
+        })
+    }
+
+    #[inline]
+    fn has(&self, port: u16) -> bool {
+        self.current
+            .get(word_of(port))
             .is_some_and(|word| word.load(Ordering::Relaxed) & bit_of(port) != 0)
     }
 
-    fn add(&self, port: u16, v6: bool) {
-        let bits = if v6 { &self.v6 } else { &self.v4 };
-
-        if let Some(word) = bits.get(word_of(port)) {
+    fn add(&self, port: u16) {
+        if let Some(word) = self.next.get(word_of(port)) {
             word.fetch_or(bit_of(port), Ordering::Relaxed);
         }
     }
 
-    /// Becomes `fresh`. Returns whether it was something else.
-    fn publish(&self, fresh: &Self) -> bool {
-        publish(&self.v4, &fresh.v4) | publish(&self.v6, &fresh.v6)
+    fn publish(&self) -> bool {
+        let mut has_changed = false;
+
+        for (word, next) in self.current.iter().zip(&self.next) {
+            let next = next.swap(0, Ordering::Relaxed);
+
+            has_changed |= word.swap(next, Ordering::Relaxed) != next;
+        }
+        has_changed
     }
 }
 
-fn bits() -> Result<KVec<AtomicU64>> {
-    let mut bits = KVec::with_capacity(WORDS, GFP_KERNEL)?;
+fn words() -> Result<KVec<AtomicU64>> {
+    let mut words = KVec::with_capacity(WORDS, GFP_KERNEL)?;
 
     for _ in 0..WORDS {
-        bits.push(AtomicU64::new(0), GFP_KERNEL)?;
+        words.push(AtomicU64::new(0), GFP_KERNEL)?;
     }
-    Ok(bits)
-}
-
-fn publish(bits: &[AtomicU64], fresh: &[AtomicU64]) -> bool {
-    let mut has_changed = false;
-
-    for (word, fresh) in bits.iter().zip(fresh) {
-        let fresh = fresh.load(Ordering::Relaxed);
-
-        has_changed |= word.swap(fresh, Ordering::Relaxed) != fresh;
-    }
-    has_changed
+    Ok(words)
 }
 
 #[inline]

@@ -11,15 +11,21 @@ use kernel::{
         Mutex, //
     },
 };
-use knet::work::{
-    Run,
-    Work, //
+use knet::{
+    netdev,
+    work::{
+        Run,
+        Work, //
+    }, //
 };
 
 use crate::{
     classify::Rule,
     datapath::Shared,
-    devices::Selection,
+    devices::{
+        Choice,
+        Selection, //
+    },
     hooks::Hooks,
     ruleset::{
         BuildError,
@@ -180,11 +186,18 @@ impl Switch {
         let state = self.state();
         let current = state.current.lock();
 
-        state.shared.devices.select(selection)?;
-        if let Some(hooks) = &current.hooks {
-            hooks.devices_changed();
-        }
-        Ok(())
+        netdev::with_rtnl(|rtnl| {
+            let choice = Choice::new(selection, rtnl)?;
+
+            if let Some(hooks) = &current.hooks {
+                hooks.prepare(&choice, rtnl)?;
+            }
+            state.shared.devices.adopt(choice, rtnl);
+            if let Some(hooks) = &current.hooks {
+                hooks.devices_changed(rtnl);
+            }
+            Ok(())
+        })
     }
 
     /// Takes the hooks away, as the breaker has turned the module off.

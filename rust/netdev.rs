@@ -6,7 +6,11 @@
 
 use core::{
     marker::PhantomData,
-    ptr::NonNull, //
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicI32,
+        Ordering, //
+    }, //
 };
 
 use kernel::{
@@ -58,6 +62,9 @@ pub struct DeviceId(usize);
 impl DeviceId {
     /// No device has this identity.
     pub const NONE: Self = Self(0);
+
+    /// Nor this one.
+    pub const GONE: Self = Self(usize::MAX);
 
     /// The identity as a number without meaning, for hashing.
     #[inline]
@@ -196,7 +203,15 @@ pub enum Event {
 pub trait DeviceEvents: Send + Sync + 'static {
     /// Called for each event, under RTNL. A new listener is told of each device that is there
     /// already, and one that leaves of each device as if it went away.
-    fn event(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl);
+    ///
+    /// # Errors
+    ///
+    /// A new listener is not registered. Later, nothing that happens to a device is undone, and
+    /// [`DeviceEvents::missed`] is called.
+    fn event(&self, event: Event, device: NetDevice<'_>, rtnl: &Rtnl) -> Result;
+
+    /// Called where [`DeviceEvents::event`] has failed for a device that is as it is all the same.
+    fn missed(&self, error: Error, device: NetDevice<'_>, rtnl: &Rtnl);
 }
 
 /// A listener, registered.
@@ -206,7 +221,12 @@ pub struct Notifier<T: DeviceEvents>(KBox<Listener<T>>);
 struct Listener<T> {
     block: Opaque<bindings::notifier_block>,
     events: T,
+    /// The first error while it is new, or zero; then [`NOT_NEW`].
+    first_error: AtomicI32,
 }
+
+/// No error.
+const NOT_NEW: i32 = 1;
 
 // SAFETY: The block is touched by the notifier chain only, under its lock; `T` is both.
 unsafe impl<T: DeviceEvents> Send for Listener<T> {}
@@ -217,6 +237,10 @@ impl<T: DeviceEvents> Notifier<T> {
     /// Registers `events`, which is told of all devices before this returns.
     ///
     /// Context: process; sleeps, takes the RTNL.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, and those of [`DeviceEvents::event`] for one of the devices.
     pub fn new(events: T) -> Result<Self> {
         let listener = KBox::new(
             Listener {
@@ -225,13 +249,19 @@ impl<T: DeviceEvents> Notifier<T> {
                     ..Default::default()
                 }),
                 events,
+                first_error: AtomicI32::new(0),
             },
             GFP_KERNEL,
         )?;
 
         // SAFETY: The block is in a box that stays until it is unregistered.
         crate::to_result(unsafe { bindings::register_netdevice_notifier(listener.block.get()) })?;
-        Ok(Self(listener))
+        // From here on dropping it unregisters it.
+        let notifier = Self(listener);
+
+        // Not by the notifier's result, which could keep a device from coming at the same time.
+        crate::to_result(notifier.0.first_error.swap(NOT_NEW, Ordering::Relaxed))?;
+        Ok(notifier)
     }
 
     /// The listener.
@@ -244,6 +274,15 @@ impl<T: DeviceEvents> Drop for Notifier<T> {
     fn drop(&mut self) {
         // SAFETY: It was registered in `new`. No callback runs once this returns.
         unsafe { bindings::unregister_netdevice_notifier(self.0.block.get()) };
+    }
+}
+
+impl<T> Listener<T> {
+    /// Keeps `error` for who registers the listener. Whether there is somebody.
+    fn keeps(&self, error: Error) -> bool {
+        let (order, errno) = (Ordering::Relaxed, error.to_errno());
+
+        self.first_error.compare_exchange(0, errno, order, order) != Err(NOT_NEW)
     }
 }
 
@@ -276,7 +315,11 @@ unsafe extern "C" fn notify<T: DeviceEvents>(
         )
     };
 
-    listener.events.event(event, device, &rtnl);
+    if let Err(error) = listener.events.event(event, device, &rtnl) {
+        if !listener.keeps(error) {
+            listener.events.missed(error, device, &rtnl);
+        }
+    }
     0
 }
 
