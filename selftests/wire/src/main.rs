@@ -11,9 +11,11 @@ mod cases;
 mod content;
 mod end;
 mod errno;
+mod failing;
 mod frame;
 mod fuzz;
 mod inject;
+mod link;
 mod netns;
 mod packet;
 mod reload;
@@ -52,6 +54,8 @@ enum Command {
     /// Does one thing with a file and names the error it gets.
     #[command(subcommand)]
     Errno(errno::Options),
+    /// Does one thing over and over, each time with another of the kernel's calls made to fail.
+    Failing(failing::Options),
 }
 
 fn main() -> Result<()> {
@@ -66,5 +70,6 @@ fn main() -> Result<()> {
         Command::Rules(options) => rules::run(&options),
         Command::Reload(options) => reload::run(&options),
         Command::Errno(options) => errno::run(&options),
+        Command::Failing(options) => failing::run(&options),
     }
 }
