@@ -1,18 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# build.sh [stock|cloud|rt|debug|kcsan] [simnic]: build prism.ko for that kernel, or for KDIR
+# build.sh [stock|cloud|rt|debug|kcsan] [simnic|failable]: build prism.ko for that kernel, or for KDIR
 # where it is set, in build/RELEASE. What was built for the stock kernel or for
 # KDIR is also prism.ko at the top. CLIPPY=1 lints it, in build/RELEASE-clippy.
-# With simnic, the same for the measurements' NIC, in build/RELEASE-simnic.
+# With simnic, the same for the measurements' NIC, in build/RELEASE-simnic; with
+# failable, for what lets tests have functions of the kernel fail.
 
 . "$(dirname "$0")/lib.sh"
 
 flavour=${1:-stock}
 case ${2-} in
 '') module=prism source=$PRISM_SRC ;;
-simnic) module=simnic source=$PRISM_SRC/selftests/simnic ;;
-*) die "build.sh [stock|cloud|rt|debug|kcsan] [simnic]" ;;
+simnic | failable) module=$2 source=$PRISM_SRC/selftests/$2 ;;
+*) die "build.sh [stock|cloud|rt|debug|kcsan] [simnic|failable]" ;;
 esac
 if [ -n "${KDIR-}" ]; then
 	kdir=$(cd "$KDIR" 2>/dev/null && pwd -P) || die "KDIR=$KDIR: no such directory"

@@ -98,7 +98,8 @@ check_module() {
 	mkdir -p build
 	rm -rf build/*-clippy
 	{
-		CLIPPY=1 scripts/build.sh stock && CLIPPY=1 scripts/build.sh stock simnic
+		CLIPPY=1 scripts/build.sh stock && CLIPPY=1 scripts/build.sh stock simnic &&
+			CLIPPY=1 scripts/build.sh stock failable
 	} >"$log" 2>&1 || { cat "$log"; return 1; }
 	! grep -qE '^warning|: warning:' "$log" || { cat "$log"; return 1; }
 }
