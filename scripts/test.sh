@@ -131,13 +131,15 @@ stage() {
 	cp "$ko" "$share/prism.ko"
 	ko=$(build "$1" simnic) || return
 	cp "$ko" "$share/simnic.ko"
+	ko=$(build "$1" failable) || return
+	cp "$ko" "$share/failable.ko"
 	tar -c --exclude=target --exclude=selftests/host --exclude=selftests/model --exclude=selftests/demo --exclude=selftests/pair selftests |
 		tar -x -C "$share"
 	selftests/build.sh "$share/selftests/bin"
 }
 
 # Tests in which CPUs meet; the others look at one packet after the other.
-needs_cpus="accelerate bad_input batch bridge churn contexts delivery express isolation isolation_limits kunit learning lifetimes off order overload receivers reload rules soak taps tc turns"
+needs_cpus="accelerate bad_input batch bridge churn contexts delivery express faults faults_traffic isolation isolation_limits kunit learning lifetimes off order overload receivers reload rules soak taps tc turns"
 
 # kernel_of GUEST
 kernel_of() {

@@ -20,3 +20,4 @@ RULES=$CONFIG/rules
 . "$SELFTESTS/lib/trace.sh"
 . "$SELFTESTS/lib/simnic.sh"
 . "$SELFTESTS/lib/memory.sh"
+. "$SELFTESTS/lib/faults.sh"

@@ -1,0 +1,210 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Whatever the control plane asks of the kernel fails once: each allocation and each
+# registration. What was asked for is then refused, or done all the same, as a whole;
+# the next try succeeds, and traffic notices nothing.
+
+. "${0%/*}/../lib.sh"
+faults_ready
+allocations_fail
+
+# Where the kernel itself does most of it, some are enough.
+scale 0 97 7
+load_step=$REPLY
+scale 0 67 3
+device_step=$REPLY
+scale 0 3 1
+function_step=$REPLY
+
+steady() {
+	background steady udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" \
+		--count 0 --rate 200
+}
+
+# steadily WHEN: the steady flow has lost nothing, and goes on.
+steadily() {
+	ended steady
+	equal "$1: no datagram is lost" "${got[lost]-} ${got[duplicate]-} ${got[corrupt]-}" "0 0 0" "$report"
+	at_least "$1: there were many" "${got[received]-0}" 20
+}
+
+# failing_function NAME ERROR DESCRIPTION ARG...: that function fails, and no allocation
+# that anybody waits for.
+failing_function() {
+	local function=$1 error=$2 what=$3
+	shift 3
+
+	fault_attribute failslab ignore-gfp-wait Y
+	fault_attribute fail_page_alloc ignore-gfp-wait Y
+	function_fails "$function" "$error"
+	failing "$what, $function fails" --function "$function" "$@"
+	at_least "$what: $function was made to fail" "$((${got[refused]-0} + ${got[done]-0}))" 1
+	echo >"$debugfs"/fail_function/inject
+	allocations_fail
+}
+
+underlay
+overlay_bridge
+rmmod prism
+insmod "$SELFTESTS"/../failable.ko
+
+# Loading.
+load=(--undo "unload prism" --shown /sys/kernel/prism --shown "$CONFIG" load "$SELFTESTS/../prism.ko")
+steady
+failing "loading" --step "$load_step" "${load[@]}"
+at_least "loading is refused" "${got[refused]-0}" 3
+for function in pcpu_alloc_noprof alloc_netdev_dummy; do
+	failing_function $function 0 "loading" --step "$function_step" "${load[@]}"
+	at_least "loading is refused without $function" "${got[refused]-0}" 1
+done
+for function in sysfs_create_group configfs_register_subsystem; do
+	failing_function $function -12 "loading" "${load[@]}"
+	at_least "loading is refused without $function" "${got[refused]-0}" 1
+done
+failing_function kobject_create_and_add 0 "loading" "${load[@]}"
+insmod "$SELFTESTS"/../prism.ko
+steadily "while loading fails"
+
+# Rules.
+mode off
+steady
+dir=$RULES/new
+failing "mkdir" --undo "rmdir $dir" --shown "$RULES" mkdir "$dir"
+at_least "mkdir is refused" "${got[refused]-0}" 5
+failing "mkdir of a long name" --undo "rmdir ${dir}_$BASHPID-that-is-allocated" --shown "$RULES" \
+	mkdir "${dir}_$BASHPID-that-is-allocated"
+failing_function pcpu_alloc_noprof 0 "mkdir" --undo "rmdir $dir" --shown "$RULES" mkdir "$dir"
+
+mkdir "$dir"
+echo udp >"$dir"/protocol
+echo 5001 >"$dir"/destination_port
+enable=(--undo "write $dir/enabled 0" --shown "$dir/enabled" write "$dir/enabled" 1)
+failing_whole "a rule is enabled" "${enable[@]}"
+at_least "the rule is refused" "${got[refused]-0}" 3
+mode sync
+failing_whole "the first rule is enabled" --undo "write $PRISM/mode off" --undo "write $dir/enabled 0" \
+	--undo "write $PRISM/mode sync" --shown "$dir/enabled" --shown "$PRISM/mode" write "$dir/enabled" 1
+mode off
+
+# So many rules that they are put into one table only now and then: with one more.
+scale 0 200 1000
+many=$REPLY
+check "many rules" "$WIRE" rules add --count "$many" "vni={n}" protocol=udp destination_port=5001 class=bulk enabled=1
+pause 0.5
+failing_whole "a rule beside many is enabled" "${enable[@]}"
+at_least "it is refused" "${got[refused]-0}" 3
+echo 1 >"$dir"/enabled
+failing_whole "a rule is disabled" --undo "write $dir/enabled 1" --shown "$dir/enabled" write "$dir/enabled" 0
+# The large table is made in the background. Where that fails, there are still two.
+for ((n = 0; n < 5; n++)); do
+	workers_fail 1
+	echo 0 >"$dir"/enabled
+	echo 1 >"$dir"/enabled
+	pause 0.4
+	workers_fail 0
+	[ "$REPLY" = 0 ] || break
+done
+at_least "rules are taken into one table in vain" "$REPLY" 1
+mode sync
+udp4 --count 30
+arrived "with rules in two tables"
+at_least "they are found" "$(<"$dir"/packets)" 30
+packets=$(<"$dir"/packets)
+"$WIRE" rules flip --count 1 --name again vni=7 protocol=udp enabled=1 >/dev/null
+pause 0.4
+udp4 --count 30
+arrived "with rules in one table again"
+at_least "they are found again" "$(<"$dir"/packets)" $((packets + 30))
+mode off
+check "they go" "$WIRE" rules remove --count "$many"
+mkdir "$RULES"/gone
+failing "rmdir" --undo "mkdir $RULES/gone" --shown "$RULES" rmdir "$RULES/gone"
+rmdir "$RULES"/gone
+steadily "while rules fail"
+
+# Modes, with one rule that is enabled.
+steady
+switch=(--shown "$PRISM/mode" --shown "$PRISM/isolate")
+off_to_sync=("${switch[@]}" --undo "write $PRISM/mode off" write "$PRISM/mode" sync)
+failing_whole "off to sync" "${off_to_sync[@]}"
+at_least "sync is refused" "${got[refused]-0}" 10
+for function in register_netdevice_notifier register_switchdev_notifier \
+	register_switchdev_blocking_notifier nf_register_net_hook; do
+	failing_function $function -12 "off to sync" "${off_to_sync[@]}"
+	equal "sync is refused each time" "${got[done]-} ${got[without]-}" "0 0"
+done
+fault_errors="ENOMEM EOPNOTSUPP"
+failing_function gro_find_receive_by_type 0 "off to sync" "${off_to_sync[@]}"
+fault_errors=ENOMEM
+mode sync
+last=sync
+for next in express batch sync; do
+	failing_whole "$last to $next" "${switch[@]}" --undo "write $PRISM/mode $last" write "$PRISM/mode" $next
+	mode $next
+	last=$next
+done
+failing "sync to off" "${switch[@]}" --undo "write $PRISM/mode sync" write "$PRISM/mode" off
+failing_whole "isolation" "${switch[@]}" --undo "write $PRISM/isolate 0" write "$PRISM/isolate" 1
+isolate 1
+failing_whole "the end of isolation" "${switch[@]}" --undo "write $PRISM/isolate 1" write "$PRISM/isolate" 0
+isolate 0
+mode off
+failing_whole "isolation in mode off" "${switch[@]}" --undo "write $PRISM/isolate 0" write "$PRISM/isolate" 1
+mode sync
+
+# Other knobs that take something.
+slice=(--undo "write $PRISM/receiver_slice_us 0" --shown "$PRISM/receiver_slice_us"
+	write "$PRISM/receiver_slice_us" 100)
+failing "a slice for receivers" "${slice[@]}"
+failing_function tracepoint_probe_register -12 "a slice for receivers" "${slice[@]}"
+equal "a slice is refused each time" "${got[refused]-} ${got[done]-}" "2 0"
+devices=(--shown "$PRISM/devices")
+failing_whole "devices by name" "${devices[@]}" --undo "write $PRISM/devices auto" write "$PRISM/devices" nic0
+echo lo >"$PRISM"/devices
+failing_whole "other devices" "${devices[@]}" --undo "write $PRISM/devices lo" write "$PRISM/devices" nic0
+failing_function nf_register_net_hook -12 "other devices" "${devices[@]}" \
+	--undo "write $PRISM/devices lo" write "$PRISM/devices" nic0
+equal "they are refused each time" "${got[done]-} ${got[without]-}" "0 0"
+echo auto >"$PRISM"/devices
+steadily "while modes and knobs fail"
+
+# Devices that come and go. Nobody can refuse them, so the module goes without.
+steady
+fault_errors="ENOMEM ENOBUFS"
+failing "a veth pair comes" --step "$device_step" --undo "remove veth9" add veth veth9
+failing_function nf_register_net_hook -12 "a veth pair comes" --undo "remove veth9" add veth veth9
+equal "the pair comes without hooks" "${got[refused]-} ${got[done]-} ${got[without]-}" "0 2 2"
+in_ns '' <<<"link add veth9 type veth"
+failing_whole "a veth pair goes" --step 7 --undo "add veth veth9" remove veth9
+failing "a VXLAN device comes" --step "$device_step" --undo "remove vx900" add vxlan vx900 900
+in_ns '' <<<"link add vx901 type vxlan id 901 dstport 8472 local $host_ip dev nic0"
+failing_whole "a VXLAN device is up" --step 5 --undo "down vx901" up vx901
+sim_load
+failing "a NIC comes" --step "$device_step" --undo "rmdir $sim" mkdir "$sim"
+failing_function nf_register_net_hook -12 "a NIC comes" --undo "rmdir $sim" mkdir "$sim"
+equal "the NIC comes without a hook" "${got[refused]-} ${got[done]-} ${got[without]-}" "0 1 1"
+mkdir "$sim"
+failing_whole "a NIC goes" --step "$function_step" --undo "mkdir $sim" rmdir "$sim"
+rmdir "$sim"
+check "the NIC's module unloads" rmmod simnic
+fault_errors=ENOMEM
+steadily "while devices fail"
+
+# After all that, everything is as ever.
+mode off
+mode sync
+udp4 --count 3
+counters
+udp4 --count 30
+counted
+arrived "afterwards"
+ran_to_completion "afterwards" 30
+
+# Unloading.
+remove_rules
+mode off
+failing "unloading" --step 5 --undo "load $SELFTESTS/../prism.ko" --shown /sys/kernel/prism --shown "$CONFIG" unload prism
+faults_over
+check "what may be made to fail goes" rmmod failable
+equal "nothing of it is left" "$(prism_hooks)" 0
+finish

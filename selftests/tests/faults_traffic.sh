@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The kernel has no memory for packets, again and again, while they are under way: some
+# are lost, and all others arrive intact, in order and once.
+
+. "${0%/*}/../lib.sh"
+faults_ready
+
+# What cannot wait for memory, which is the packet path, gets none. So many times each.
+times=400
+packets_fail() {
+	local name
+
+	for name in failslab fail_page_alloc; do
+		fault_attribute $name ignore-gfp-wait Y
+		fault_attribute $name times $times
+		fault_attribute $name probability "$1"
+	done
+}
+
+# failed: how often there was none, in REPLY.
+failed() {
+	local slab pages
+
+	read -r slab <"$debugfs"/failslab/times
+	read -r pages <"$debugfs"/fail_page_alloc/times
+	REPLY=$((2 * times - slab - pages))
+}
+
+# intact NAME DESCRIPTION: of that flow, which ends, datagrams may be lost and nothing else.
+intact() {
+	ended "$1"
+	equal "$2: what arrives is intact, once and in order" \
+		"${got[corrupt]-} ${got[duplicate]-} ${got[reordered]-}" "0 0 0" "$report"
+	at_least "$2: much arrives" "${got[received]-0}" 100 "$report"
+}
+
+# under_faults DESCRIPTION: three flows, in the mode that is set.
+under_faults() {
+	local what=$1
+	local flow=(--from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0
+		--window 24 --patience 50 --sizes "50,1000")
+
+	background high udp "${flow[@]}"
+	background other udp "${flow[@]}" --source-port 41000 --port 5002
+	background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5003 --endless
+	packets_fail 5
+	pause "$seconds"
+	packets_fail 0
+	failed
+	note "$what: $REPLY allocations failed"
+	at_least "$what: allocations fail" "$REPLY" 50
+	pause 0.3
+	equal "$what: nothing hangs" "$(running high && running other && running tcp && echo yes)" yes
+	intact high "$what: the flow of class high"
+	intact other "$what: the other flow"
+	ended tcp
+	equal "$what: TCP is intact" "${got[lost]-}" 0 "$report"
+	at_least "$what: TCP goes on" "${got[up]-0}" 100000 "$report"
+	check "$what: the counters reconcile" wait_for 5 reconciles
+	udp4 --count 3
+	udp4 --count 30
+	arrived "$what: afterwards"
+}
+
+# in_all_modes UNDERLAY
+in_all_modes() {
+	local mode
+
+	high udp vni=100 protocol=udp destination_port=5001
+	high tcp vni=100 protocol=tcp
+	for mode in sync batch express; do
+		mode $mode
+		under_faults "$1, mode $mode"
+	done
+	isolate 1
+	under_faults "$1, mode express with isolation"
+	knob accelerate bulk
+	mode sync
+	under_faults "$1, mode sync with isolation for all"
+	restore_knobs
+	isolate 0
+}
+
+scale 1 2 20
+seconds=$REPLY
+underlay
+overlay_bridge
+in_all_modes "NIC"
+clean
+# Their headers have to be pulled out of fragments.
+underlay tap-fragments
+overlay_bridge
+in_all_modes "fragments"
+faults_over
+finish
