@@ -16,9 +16,10 @@ device_step=$REPLY
 scale 0 3 1
 function_step=$REPLY
 
+# steady ARG...
 steady() {
 	background steady udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" \
-		--count 0 --rate 200
+		--count 0 --rate 200 "$@"
 }
 
 # steadily WHEN: the steady flow has lost nothing, and goes on.
@@ -65,9 +66,9 @@ failing_function kobject_create_and_add 0 "loading" "${load[@]}"
 insmod "$SELFTESTS"/../prism.ko
 steadily "while loading fails"
 
-# Rules.
+# Rules. What matches the new one is counted, and nothing else is to.
 mode off
-steady
+steady --port 5002
 dir=$RULES/new
 failing "mkdir" --undo "rmdir $dir" --shown "$RULES" mkdir "$dir"
 at_least "mkdir is refused" "${got[refused]-0}" 5

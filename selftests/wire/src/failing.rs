@@ -50,6 +50,9 @@ use crate::link::Links;
 
 const FAIL_FUNCTION: &str = "/sys/kernel/debug/fail_function";
 
+/// What failable.ko makes of [`Faults::Nth`] where a module is loaded.
+const NTH_OF_NEXT: &str = "/sys/module/failable/parameters/nth_of_next";
+
 /// What the module says where it goes on without something.
 const DOES_WITHOUT: &str = "take the kernel's path";
 
@@ -188,6 +191,8 @@ struct Outcome {
 enum Faults {
     /// The n-th of this thread that debugfs lets fail.
     Nth(File),
+    /// The same, from where a module is initialised.
+    NthOfNext(File),
     /// The n-th of a function, by anybody.
     Function,
 }
@@ -199,7 +204,13 @@ impl Faults {
                 .read(true)
                 .write(true)
                 .open("/proc/thread-self/fail-nth")?;
-            return Ok(Self::Nth(file));
+            return match options.operation[0].as_str() {
+                "load" => {
+                    ensure!(Path::new(NTH_OF_NEXT).exists(), "failable.ko is not loaded");
+                    Ok(Self::NthOfNext(file))
+                }
+                _ => Ok(Self::Nth(file)),
+            };
         };
 
         let injected = fs::read_to_string(format!("{FAIL_FUNCTION}/inject"))?;
@@ -213,6 +224,7 @@ impl Faults {
     fn arm(&self, nth: u32) -> io::Result<()> {
         match self {
             Self::Nth(file) => file.write_at(nth.to_string().as_bytes(), 0).map(drop),
+            Self::NthOfNext(_) => fs::write(NTH_OF_NEXT, nth.to_string()),
             Self::Function => {
                 set("space", nth)?;
                 set("times", 1)?;
@@ -226,7 +238,7 @@ impl Faults {
         let mut text = [0; 16];
 
         match self {
-            Self::Nth(file) => {
+            Self::Nth(file) | Self::NthOfNext(file) => {
                 let len = file.read_at(&mut text, 0)?;
                 file.write_at(b"0", 0)?;
                 Ok(&text[..len] == b"0\n")
