@@ -5,8 +5,11 @@
 #                      with this machine's tools (TOOLROOT=1: the tool root's)
 # make install         copy it to /lib/modules (INSTALL_MOD_PATH is put before)
 # make check           formats, lints, licences, documents
-# make test            host tests, then guests on the stock and a debug kernel
-# make test-matrix     the same, and on more kernels: 7.2, cloud, PREEMPT_RT,
+# make test            host tests, then guests on the stock and a debug kernel, in
+#                      ten minutes
+# make test-more       what that leaves out: the rest on these kernels, instructions
+#                      of a packet's way, a scenario of the bench
+# make test-matrix     all of it, and on more kernels: 7.2, cloud, PREEMPT_RT,
 #                      eight CPUs, KCSAN; prints which kernel passed what
 # make soak            everything changes at random under traffic, for 30 minutes in
 #                      each of two kernels (SOAK=minutes), and 1,000 lives of the module
@@ -45,6 +48,9 @@ check:
 test:
 	@scripts/test.sh
 
+test-more:
+	@scripts/test.sh more
+
 test-matrix:
 	@scripts/test.sh matrix
 
@@ -79,6 +85,6 @@ clean:
 	@scripts/clean.sh
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,23p'
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,26p'
 
-.PHONY: all modules debug install modules_install check test test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds profile shell clean help
+.PHONY: all modules debug install modules_install check test test-more test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds profile shell clean help

@@ -3,24 +3,26 @@
 #
 # test.sh [PART...]: run these tests, and end with one line of sums. Parts are
 #   host     tests of the pure code
-#   stock    the stock kernel
+#   quick    the stock kernel, less what takes longest, and some on the debug kernel
+# and, where none is named, these two;
+#   slow     what quick leaves out on the stock kernel
+#   stock    quick and slow on the stock kernel
 #   debug    a kernel with KASAN, lockdep and kmemleak
 #   latency  instructions of a packet's way, and a minute of overload
 #   bench    a scenario of the bench beside figures that are kept
-# and, where none is named, all of these; and
-#   matrix   all, and those that follow
+#   more     slow, debug, latency and bench
+#   matrix   host, stock, debug with what takes longest there, latency and bench, and
 #   7.2      the stock kernel of that series
 #   cloud    the distribution's kernel for virtual machines
 #   rt       its kernel with PREEMPT_RT
 #   cpus     the stock kernel with eight CPUs of 64 that may be there
 #   kcsan    a kernel that finds data races, and traps where C is not defined
-# and, alone,
+# and, in none of these,
 #   soak     everything changes for SOAK minutes (30), after 1,000 cycles of the module
 #            and of devices and 10,000 of rules; both kernels, with four CPUs
-#  The tests for the debug kernel are shared by two guests, of
-# which one has a single CPU, and as many guests run at once as the machine has
-# CPUs: an emulated CPU that has to wait lets the others spin.
-# In the part soak they run one by one.
+# The tests for the debug kernel are shared by two guests, of which one has a single
+# CPU, and as many guests run at once as the machine has CPUs: an emulated CPU that has
+# to wait lets the others spin. Those of the part soak run one by one.
 # TEST_ONLY="NAME..." runs only these files of the guest's tests; TEST_TIMEOUT is
 # the limit for a guest and TEST_LIMIT for one file, in seconds; PRISM_THOROUGH=1
 # does more of everything. Logs are in build/log.
@@ -28,16 +30,18 @@
 . "$(dirname "$0")/lib.sh"
 
 cd "$PRISM_SRC"
-basic=(host stock debug latency bench)
-matrix=(7.2 cloud rt cpus kcsan)
-long=(soak)
-[ $# -gt 0 ] || set -- "${basic[@]}"
+parts=(host quick slow stock debug latency bench 7.2 cloud rt cpus kcsan soak)
 is_matrix=
-[ "$*" != matrix ] || is_matrix=1
-[ -z "$is_matrix" ] || set -- "${basic[@]}" "${matrix[@]}"
+case $* in
+'') set -- host quick ;;
+more) set -- slow debug latency bench ;;
+matrix)
+	is_matrix=1
+	set -- host stock debug latency bench 7.2 cloud rt cpus kcsan
+	;;
+esac
 for part; do
-	[[ " ${basic[*]} ${matrix[*]} ${long[*]} " == *" $part "* ]] ||
-		die "$part is not one of: ${basic[*]} matrix ${matrix[*]} ${long[*]}"
+	[[ " ${parts[*]} " == *" $part "* ]] || die "$part is not one of: ${parts[*]}; or more or matrix alone"
 done
 logs=build/log
 mkdir -p "$logs"
@@ -153,8 +157,13 @@ kernel_of() {
 # Seconds of one run of the test soak, in the part of that name.
 soak_slice=300
 
-# Tests that take minutes in the debug kernel, and are for the matrix there.
-slow_in_debug="scrub forged"
+# Tests that take longest, and those on the debug kernel that are quick and reach most of
+# what can go wrong with memory and locks.
+slow="accelerate differential forged lifetimes order reload scrub shapes soak"
+quick_in_debug="breaker contexts displaced entry_hooks express isolation kunit priority taps tc turns"
+
+# Tests that take minutes on the debug kernel, and are for the matrix there.
+slow_in_debug="faults faults_traffic forged lifetimes scrub"
 
 # without TESTS NAME...: TESTS as run.sh in the guest has them, but for those, each as
 # often as it is named.
@@ -189,7 +198,7 @@ functional_tests() {
 	for ((attempt = 1; ; attempt++)); do
 		rc=0
 		with_kernel "$kernel" qemu/run.sh "$@" \
-			--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} SOAK_SECONDS=${SOAK_SECONDS-} SOAK_SEED=${SOAK_SEED-} TEST_LIMIT=${TEST_LIMIT:-600} exec bash /prism/selftests/run.sh $tests" |
+			--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} SOAK_SECONDS=${SOAK_SECONDS-} SOAK_SEED=${SOAK_SEED-} TEST_LIMIT=${TEST_LIMIT:-1200} exec bash /prism/selftests/run.sh $tests" |
 			tee "$out" || rc=$?
 		mapfile -t ended < <(sed -nE 's/^(not )?ok [0-9]+ ([a-z0-9_]+).*/\2/p' "$out")
 		tries=$((${#ended[@]} > 0 ? 1 : tries + 1))
@@ -208,7 +217,7 @@ guest_tests() {
 	local guest=$1 kernel tests=${TEST_ONLY-} rc=0 args run slices
 
 	kernel=$(kernel_of "$guest")
-	args=(--share "$PRISM_SRC/build/share-$kernel" --timeout "${TEST_TIMEOUT:-2700}"
+	args=(--share "$PRISM_SRC/build/share-$kernel" --timeout "${TEST_TIMEOUT:-3600}"
 		--kernel "$(flavour_of "$kernel")" --log "$logs/console-$guest.log")
 	# Instructions are counted in virtual time, which is as good in a busy host.
 	if [ "$guest" = latency ]; then
@@ -216,7 +225,14 @@ guest_tests() {
 			--icount --cmd "exec bash /prism/selftests/latency/run.sh")
 	else
 		case $guest in
-		debug-1) tests=$needs_cpus ;;
+		quick) tests=${tests:---except $slow} ;;
+		slow) tests=${tests:-$slow} ;;
+		debug-quick) tests=${tests:-$quick_in_debug} ;;
+		debug-1)
+			tests=$needs_cpus
+			# shellcheck disable=SC2086
+			[ -n "$is_matrix" ] || tests=$(without "$tests" $slow_in_debug)
+			;;
 		debug-2)
 			tests="--except $needs_cpus"
 			[ -n "$is_matrix" ] || tests+=" $slow_in_debug"
@@ -282,6 +298,7 @@ tell_progress() {
 guests_of() {
 	case $1 in
 	debug) [ -n "${TEST_ONLY-}" ] && echo debug || echo debug-1 debug-2 ;;
+	quick) echo quick debug-quick ;;
 	soak) echo debug-soak soak ;;
 	*) echo "$1" ;;
 	esac
@@ -289,7 +306,7 @@ guests_of() {
 
 # What takes longest starts first.
 guests=()
-for part in soak debug kcsan cpus rt stock 7.2 cloud latency; do
+for part in soak debug kcsan cpus rt stock quick slow 7.2 cloud latency; do
 	[[ " $* " != *" $part "* ]] || read -r -a guests <<<"${guests[*]} $(guests_of $part)"
 done
 # Not in what follows, whose output goes to logs.
