@@ -6,8 +6,8 @@
 . "${0%/*}/../lib.sh"
 faults_ready
 
-# What cannot wait for memory, which is the packet path, gets none. So many times each.
-times=400
+# What cannot wait for memory, which is the packet path, gets none. At most so many times each.
+times=1000
 packets_fail() {
 	local name
 
@@ -27,6 +27,11 @@ failed() {
 	REPLY=$((2 * times - slab - pages))
 }
 
+enough_failed() {
+	failed
+	[ "$REPLY" -ge "$enough" ]
+}
+
 # intact NAME DESCRIPTION: of that flow, which ends, datagrams may be lost and nothing else.
 intact() {
 	ended "$1"
@@ -44,12 +49,12 @@ under_faults() {
 	background high udp "${flow[@]}"
 	background other udp "${flow[@]}" --source-port 41000 --port 5002
 	background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5003 --endless
-	packets_fail 5
-	pause "$seconds"
-	packets_fail 0
+	packets_fail 20
+	wait_for 60 enough_failed
 	failed
+	packets_fail 0
 	note "$what: $REPLY allocations failed"
-	at_least "$what: allocations fail" "$REPLY" 50
+	at_least "$what: allocations fail" "$REPLY" "$enough"
 	pause 0.3
 	equal "$what: nothing hangs" "$(running high && running other && running tcp && echo yes)" yes
 	intact high "$what: the flow of class high"
@@ -82,8 +87,8 @@ in_all_modes() {
 	isolate 0
 }
 
-scale 1 2 20
-seconds=$REPLY
+scale 50 50 400
+enough=$REPLY
 underlay
 overlay_bridge
 in_all_modes "NIC"
