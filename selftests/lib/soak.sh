@@ -116,6 +116,15 @@ guest_flow() {
 	"$WIRE" udp --from remote --to "$1" --source "$2" --source-port 4100"${1#?}" --port 5009 --destination "$3" \
 		--count 0 --window $guest_window --patience $patience >"/run/selftests.$1" 2>&1 &
 	guest_pid[$1]=$!
+	# A signal that meets the shell in its place would end more than a flow.
+	wait_for 10 is_wire $!
+}
+
+is_wire() {
+	local name=
+
+	read -r name 2>/dev/null </proc/"$1"/comm
+	[ "$name" = wire ]
 }
 
 # guest_leaves NAME [DEVICE]: no more of its flow is lost than was under way when the
