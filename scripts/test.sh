@@ -135,8 +135,10 @@ stage() {
 	cp "$ko" "$share/prism.ko"
 	ko=$(build "$1" simnic) || return
 	cp "$ko" "$share/simnic.ko"
-	ko=$(build "$1" failable) || return
-	cp "$ko" "$share/failable.ko"
+	if grep -q '^CONFIG_FAULT_INJECTION=y' "$(kernel_dir "$1")/config"; then
+		ko=$(build "$1" failable) || return
+		cp "$ko" "$share/failable.ko"
+	fi
 	tar -c --exclude=target --exclude=selftests/host --exclude=selftests/model --exclude=selftests/demo --exclude=selftests/pair selftests |
 		tar -x -C "$share"
 	selftests/build.sh "$share/selftests/bin"
