@@ -70,8 +70,11 @@ seed=${ORDER_SEED:-$(date +%N | sed 's/^0*//')}
 seed=$((seed % 32768))
 RANDOM=$seed
 note "ORDER_SEED=$seed"
-background four udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 100
-background six udp --from remote --to c1 --source "$remote_ip6" --destination "$c1_ip6" --port 5002 --count 0 --window 4 --sizes 0-40,1000
+# However long something takes, no more than the windows is under way.
+background four udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 100 \
+	--patience 30000
+background six udp --from remote --to c1 --source "$remote_ip6" --destination "$c1_ip6" --port 5002 --count 0 --window 4 \
+	--sizes 0-40,1000 --patience 30000
 background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5004 --endless
 counters
 scale 1000 150
