@@ -60,7 +60,7 @@ shapes() {
 }
 
 sim_load
-scale 60 20 3000
+scale 60 30 3000
 count=$REPLY
 nic
 compare "a NIC without GRO" "$count" --device sim0 --shapes direct

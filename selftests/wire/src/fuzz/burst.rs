@@ -116,6 +116,10 @@ impl Maker {
                 if let (Some(first), false) = (frame.get_mut(14), choice.one_in(4)) {
                     *first = choice.of(&[0x45, 0x60, 0x46, 0x4f]);
                 }
+                if self.has_shapes && choice.one_in(4) {
+                    // Nothing but its Ethernet header.
+                    frame.truncate(14);
+                }
                 let mut shot = Shot::plain(frame);
                 shot.shape = self.shape(choice, Place::Host);
                 self.hand_in(choice, shot)

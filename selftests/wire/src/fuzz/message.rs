@@ -37,6 +37,8 @@ pub struct Message<'a> {
     pub from: String,
     pub tos: u8,
     pub ttl: u8,
+    /// The number of the device where it was received, of a datagram.
+    pub device: u32,
     /// The length of each part of datagrams that were merged.
     pub segment: Option<usize>,
     pub aux: Aux,
@@ -94,6 +96,10 @@ fn read_control(header: &libc::msghdr, message: &mut Message<'_>) {
             match kind {
                 (libc::SOL_IP, libc::IP_TTL) | (libc::SOL_IPV6, libc::IPV6_HOPLIMIT) => {
                     message.ttl = ptr::read_unaligned(data.cast::<i32>()) as u8;
+                }
+                (libc::SOL_IPV6, libc::IPV6_PKTINFO) => {
+                    let info: libc::in6_pktinfo = ptr::read_unaligned(data.cast());
+                    message.device = info.ipi6_ifindex;
                 }
                 (libc::SOL_IP, libc::IP_TOS) => message.tos = *data,
                 (libc::SOL_IPV6, libc::IPV6_TCLASS) => {

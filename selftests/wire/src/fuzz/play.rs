@@ -41,7 +41,7 @@ use crate::{
 /// How long sentinels may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// For longer than what the device's GRO may hold; see gro_flush_timeout in differential.sh.
-const HELD: Duration = Duration::from_millis(5);
+pub const HELD: Duration = Duration::from_millis(5);
 /// How long a change of the knobs takes to be in force.
 const CHANGE: Duration = Duration::from_millis(50);
 

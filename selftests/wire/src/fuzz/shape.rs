@@ -72,11 +72,11 @@ impl Shape {
         if may_lie && choice.one_in(4) {
             shape.flags |= SPOIL;
         }
-        match choice.below(8) {
+        match choice.below(10) {
             0..=2 => {}
             3 | 4 => shape.linear = choice.of(&LINEAR),
-            5 => shape.is_frags = true,
-            6 => {
+            5..=7 => shape.is_frags = true,
+            8 => {
                 shape.flags |= LIST;
                 shape.linear = choice.of(&LINEAR);
             }

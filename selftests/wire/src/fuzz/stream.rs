@@ -35,6 +35,7 @@ use super::{
     mutate,
     parse,
     place::Place,
+    play::HELD,
     port::Port,
     shape::Shape,
     watch::Watch, //
@@ -206,6 +207,8 @@ impl Stream {
             port.send(&shot);
         }
         let (got, rounds) = self.read(&mut server, port, ack);
+        // What is still held would be answered otherwise behind the end.
+        std::thread::sleep(HELD);
         // Ends at once, so that nobody remembers the ports.
         let _ = setsockopt(
             &server.as_fd(),

@@ -222,7 +222,8 @@ impl Watch {
         let ttl = if self.is_merging { 0 } else { message.ttl };
 
         format!(
-            "tos={:#04x} ttl={ttl} len={} id={}.{} content={:016x}",
+            "on={} tos={:#04x} ttl={ttl} len={} id={}.{} content={:016x}",
+            message.device,
             message.tos,
             bytes.len(),
             id >> 8,
@@ -258,6 +259,7 @@ fn observers(netns: &'static str, device: Option<&str>) -> Result<Vec<Observer>>
     for port in UDP_PORTS {
         let socket = end::bound(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port))?;
         end::tell_all(&socket)?;
+        setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
         if port == UDP_PORTS[4] {
             setsockopt(&socket, sockopt::UdpGroSegment, &true)?;
         }
