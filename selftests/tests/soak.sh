@@ -41,6 +41,9 @@ gentle() {
 	lost_so_far
 	before=$REPLY
 	start_flows 2000
+	# Whatever is drawn, ways are learnt.
+	mode express
+	pause 1.5
 	while [ $SECONDS -lt $until ]; do
 		change
 	done
