@@ -161,11 +161,11 @@ soak_slice=300
 
 # Tests that take longest, and those on the debug kernel that are quick and reach most of
 # what can go wrong with memory and locks.
-slow="accelerate differential forged lifetimes order receivers reload rules scrub shapes soak"
+slow="accelerate differential forged lifetimes order receivers reload rules scrub shapes"
 quick_in_debug="breaker contexts displaced entry_hooks express isolation kunit priority taps tc turns"
 
 # Tests that take minutes on the debug kernel, and are for the matrix there.
-slow_in_debug="faults faults_traffic forged lifetimes scrub soak"
+slow_in_debug="faults faults_traffic forged lifetimes scrub shapes"
 
 # without TESTS NAME...: TESTS as run.sh in the guest has them, but for those, each as
 # often as it is named.
