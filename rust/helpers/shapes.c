@@ -330,7 +330,8 @@ static bool hand_over(struct napi_struct *napi, struct sk_buff *skb, u8 entry)
 static void deliver(struct knet_shapes *shapes, struct napi_struct *napi, struct order *order)
 {
 	struct knet_shape *shape = &order->shape;
-	bool is_frags, is_direct, is_lie;
+	bool is_frags = shape->entry == KNET_ENTRY_FRAGS, is_lie;
+	bool is_direct = shape->entry == KNET_ENTRY_DIRECT;
 	struct sk_buff *skb, *clone;
 	bool has_tag = false;
 	u16 tci = 0;
@@ -339,11 +340,6 @@ static void deliver(struct knet_shapes *shapes, struct napi_struct *napi, struct
 
 	if (shape->flags & KNET_SHAPE_TAG)
 		has_tag = strip_tag(order, &tci);
-	/* Of an Ethernet header alone in a page, GRO would read on in the page that it has freed. */
-	if (shape->entry == KNET_ENTRY_FRAGS && order->len <= ETH_HLEN)
-		shape->entry = KNET_ENTRY_RECEIVE;
-	is_frags = shape->entry == KNET_ENTRY_FRAGS;
-	is_direct = shape->entry == KNET_ENTRY_DIRECT;
 	if (!has_tag && shape->flags & KNET_SHAPE_PRIORITY_TAG) {
 		has_tag = true;
 		tci = 3 << VLAN_PRIO_SHIFT;
