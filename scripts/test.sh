@@ -122,7 +122,7 @@ flavour_of() { [ "$1" = 7.2 ] && echo stock || echo "$1"; }
 # kernel_dir KERNEL: where it is.
 kernel_dir() { with_kernel "$1" scripts/kernel.sh "$(flavour_of "$1")"; }
 
-# build KERNEL [simnic]: where the module is.
+# build KERNEL [simnic|failable]: where the module is.
 build() { with_kernel "$1" scripts/build.sh "$(flavour_of "$1")" "${@:2}"; }
 
 # stage KERNEL: what guests with that kernel get as /prism.

@@ -19,5 +19,3 @@ RULES=$CONFIG/rules
 . "$SELFTESTS/lib/traffic.sh"
 . "$SELFTESTS/lib/trace.sh"
 . "$SELFTESTS/lib/simnic.sh"
-. "$SELFTESTS/lib/memory.sh"
-. "$SELFTESTS/lib/faults.sh"

@@ -101,7 +101,7 @@ read -r -a differential_more <<<"${DIFFERENTIAL_ARGS-}"
 
 # compare DESCRIPTION COUNT ARG...: so many bursts
 compare() {
-	local what=$1 count=$2 text name
+	local what=$1 count=$2 text
 	shift 2
 
 	counters

@@ -20,6 +20,22 @@ scale() {
 	! thorough || REPLY=${3:-$(($1 * 5))}
 }
 
+# seeded NAME: what is drawn from here on depends on the number in the variable of that
+# name, or on one that is printed with it.
+seeded() {
+	local seed=${!1:-$(date +%N | sed 's/^0*//')}
+
+	seed=$((seed % 32768))
+	RANDOM=$seed
+	note "$1=$seed"
+}
+
+# pick WORD...: one of them, in REPLY.
+pick() {
+	shift $((RANDOM % $#))
+	REPLY=$1
+}
+
 note() {
 	local line
 

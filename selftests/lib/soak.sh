@@ -13,12 +13,6 @@ losses=(dropped dropped_high dropped_interactive dropped_normal dropped_bulk dro
 menu=(mode mode mode isolate isolate accelerate knobs knobs knobs rules rules rules crowd guest guest guest guest
 	network network vxlan bridge entry gro cpu cpu module)
 
-# pick WORD...: one of them, in REPLY.
-pick() {
-	shift $((RANDOM % $#))
-	REPLY=$1
-}
-
 # change: something, at random.
 change() {
 	local kind
@@ -95,14 +89,8 @@ change_guest() {
 		guest_leaves $name
 		return
 	fi
-	together guest_comes $name &&
+	together neighbour $name $((32 + ${name#k})) $((64 + ${name#k})) &&
 		guest_flow $name "$remote_ip" "${c1_ip%.*}.$((64 + ${name#k}))"
-}
-
-guest_comes() {
-	container "$1" $((32 + ${1#k}))
-	in_ns '' <<<"link set ${1}h master br100"
-	in_ns "$1" <<<"address add ${c1_ip%.*}.$((64 + ${1#k}))/24 dev eth0"
 }
 
 guest_window=8 guest_patience=300
@@ -193,17 +181,7 @@ guests_leave() {
 	network_goes
 }
 
-change_vxlan() {
-	in_ns '' <<-END
-		link add vx900 type vxlan id 900 dstport 4789 local $host_ip dev nic0
-		link set vx900 up
-		link add vx901 type vxlan id 901 dstport 8472 local $host_ip dev nic0
-		link set vx901 up
-		link set vx900 down
-		link del vx901
-		link del vx900
-	END
-}
+change_vxlan() { other_networks; }
 
 change_bridge() {
 	in_ns '' <<-END

@@ -253,6 +253,26 @@ on_bridge() {
 	)
 }
 
+# neighbour CONTAINER NUMBER HOST: one more on br100, with that address in c1's network.
+neighbour() {
+	container "$1" "$2"
+	in_ns '' <<<"link set ${1}h master br100"
+	in_ns "$1" <<<"address add ${c1_ip%.*}.$3/24 dev eth0"
+}
+
+# other_networks: VXLAN devices, on the same port and on another, come and go.
+other_networks() {
+	in_ns '' <<-END
+		link add vx900 type vxlan id 900 dstport 4789 local $host_ip dev nic0
+		link set vx900 up
+		link add vx901 type vxlan id 901 dstport 8472 local $host_ip dev nic0
+		link set vx901 up
+		link set vx900 down
+		link del vx901
+		link del vx900
+	END
+}
+
 # overlay_bridge_in_netns: as Docker does it: bridge, VXLAN device and the
 # containers' ends in a namespace of their own, the socket in the host's.
 overlay_bridge_in_netns() {

@@ -18,9 +18,7 @@ background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5003 --en
 # Another container, with traffic until its end.
 scale 12 4
 for ((n = 0; n < REPLY; n++)); do
-	container c9 25
-	in_ns '' <<<"link set c9h master br100"
-	echo "address add ${c1_ip%.*}.99/24 dev eth0" | in_ns c9
+	neighbour c9 25 99
 	"$WIRE" udp --from remote --to c9 --source "$remote_ip" --source-port 41000 --port 5009 \
 		--destination "${c1_ip%.*}.99" --count 0 --patience 50 >/run/selftests.c9 2>&1 &
 	pid=$!
@@ -38,15 +36,7 @@ pass "containers came and went"
 
 # Other networks on the same port.
 for ((n = 0; n < REPLY; n++)); do
-	in_ns '' <<-END
-		link add vx900 type vxlan id 900 dstport 4789 local $host_ip dev nic0
-		link set vx900 up
-		link add vx901 type vxlan id 901 dstport 8472 local $host_ip dev nic0
-		link set vx901 up
-		link set vx900 down
-		link del vx901
-		link del vx900
-	END
+	other_networks
 done
 pass "VXLAN devices came and went"
 

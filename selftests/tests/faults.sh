@@ -5,6 +5,7 @@
 # the next try succeeds, and traffic notices nothing.
 
 . "${0%/*}/../lib.sh"
+. "${0%/*}/../lib/faults.sh"
 faults_ready
 allocations_fail
 

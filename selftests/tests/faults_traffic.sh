@@ -4,6 +4,7 @@
 # are lost, and all others arrive intact, in order and once.
 
 . "${0%/*}/../lib.sh"
+. "${0%/*}/../lib/faults.sh"
 faults_ready
 
 # What cannot wait for memory, which is the packet path, gets none. At most so many times each.

@@ -3,6 +3,7 @@
 # Rules, and devices on the way of packets, that come and go very often under traffic.
 
 . "${0%/*}/../lib.sh"
+. "${0%/*}/../lib/memory.sh"
 trap ended_early EXIT
 
 c9_ip=10.109.0.9

@@ -9,12 +9,6 @@ trap ended_early EXIT
 classes=(high interactive normal bulk)
 modes=(off batch sync express)
 
-# pick WORD...: one of them, in REPLY.
-pick() {
-	shift $((RANDOM % $#))
-	REPLY=$1
-}
-
 # change: something, at random.
 change() {
 	case $((RANDOM % 10)) in
@@ -66,10 +60,7 @@ high tcp vni=100 protocol=tcp
 # Stays, so that there is always a rule.
 high other vni=101
 
-seed=${ORDER_SEED:-$(date +%N | sed 's/^0*//')}
-seed=$((seed % 32768))
-RANDOM=$seed
-note "ORDER_SEED=$seed"
+seeded ORDER_SEED
 # However long something takes, no more than the windows is under way.
 background four udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 100 \
 	--patience 30000

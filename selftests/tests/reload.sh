@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The module loaded and unloaded over and over under full traffic, in mode sync with
+# The module loaded and unloaded over and over under traffic, in mode sync with
 # rules for it.
 
 . "${0%/*}/../lib.sh"
+. "${0%/*}/../lib/memory.sh"
 trap ended_early EXIT
 
 # reload COUNT

@@ -6,16 +6,15 @@
 # SOAK_SECONDS: how long. SOAK_SEED: the one that is printed has the same changes come.
 
 . "${0%/*}/../lib.sh"
+. "${0%/*}/../lib/memory.sh"
 . "${0%/*}/../lib/soak.sh"
 [ -n "${SOAK_SECONDS-}" ] || skip_all "it takes minutes: make soak"
 trap ended_early EXIT
 
 seconds=$SOAK_SECONDS
 section=$((seconds / 4 > 20 ? 20 : seconds / 4))
-seed=${SOAK_SEED:-$(date +%N | sed 's/^0*//')}
-seed=$((seed % 32768))
-RANDOM=$seed
-note "SOAK_SEED=$seed, $seconds s in sections of $section s"
+seeded SOAK_SEED
+note "$seconds s in sections of $section s"
 
 # start_flows PATIENCE: to c1, of what the NIC's ring holds at a time.
 start_flows() {
