@@ -165,18 +165,15 @@ impl Operation {
     fn settled(&self, result: io::Result<()>) -> io::Result<()> {
         let exists = |name: &str| Path::new("/sys/class/net").join(name).exists();
         let is_up = |name: &str| {
-            let flags = fs::read_to_string(format!("/sys/class/net/{name}/flags"));
-            flags.is_ok_and(|flags| {
-                !flags
-                    .trim()
-                    .ends_with(['0', '2', '4', '6', '8', 'a', 'c', 'e'])
-            })
+            let text = fs::read_to_string(format!("/sys/class/net/{name}/flags")).ok()?;
+            let flags = i32::from_str_radix(text.trim().strip_prefix("0x")?, 16).ok()?;
+            Some(flags & libc::IFF_UP != 0)
         };
 
         match (self, result) {
             (Self::Add(_, name, _), Err(_)) if exists(name) => Ok(()),
             (Self::Remove(name), Err(_)) if !exists(name) => Ok(()),
-            (Self::SetUp(name, up), Err(_)) if is_up(name) == *up => Ok(()),
+            (Self::SetUp(name, up), Err(_)) if is_up(name).unwrap_or_default() == *up => Ok(()),
             (_, result) => result,
         }
     }

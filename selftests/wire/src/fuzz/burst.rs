@@ -239,12 +239,17 @@ impl Maker {
         shots
     }
 
-    /// Decides what a NIC makes of a frame. Routing forgets sums of a whole packet, but not what GRO has
-    /// concluded from them: there, a frame whose NIC lies may be found out behind the one and not behind
-    /// the other.
+    /// Decides what a NIC makes of a datagram's frame. Routing forgets sums of a whole packet, but not what
+    /// GRO has concluded from them: there, a frame whose NIC lies may be found out behind the one and not
+    /// behind the other.
     fn shape(&self, choice: &mut Choice, place: Place) -> Shape {
+        self.shape_of(choice, place != Place::Routed)
+    }
+
+    /// Decides what a NIC makes of a frame, and whether it lies.
+    pub fn shape_of(&self, choice: &mut Choice, may_lie: bool) -> Shape {
         match self.has_shapes {
-            true => Shape::any(choice, place != Place::Routed),
+            true => Shape::any(choice, may_lie),
             false => Shape::plain(),
         }
     }

@@ -206,14 +206,12 @@ pub fn run(options: &Options) -> Result<()> {
         .configurations
         .split_first()
         .context("no configuration")?;
-    let before = Tally::now(options)?;
-    let wanted = pass(&mut player, first, &indices)?;
-    let mut tallies = vec![Tally::now(options)?.since(&before)];
+    let (wanted, tally) = tallied_pass(options, &mut player, first, &indices)?;
+    let mut tallies = vec![tally];
     let mut differences = Vec::new();
     for configuration in others.iter().chain([first]) {
-        let before = Tally::now(options)?;
-        let got = pass(&mut player, configuration, &indices)?;
-        tallies.push(Tally::now(options)?.since(&before));
+        let (got, tally) = tallied_pass(options, &mut player, configuration, &indices)?;
+        tallies.push(tally);
         differences.extend(indices.clone().zip(got).zip(&wanted).filter_map(
             |((index, is), wanted)| {
                 (!is.is_like(wanted)).then(|| Difference {
@@ -228,6 +226,19 @@ pub fn run(options: &Options) -> Result<()> {
     report(options, &indices, &wanted, &player, differences)?;
     tally::report(&options.configurations, &tallies);
     Ok(())
+}
+
+/// A pass, and what was counted in it.
+fn tallied_pass(
+    options: &Options,
+    player: &mut Player<'_>,
+    configuration: &str,
+    indices: &RangeInclusive<u32>,
+) -> Result<(Vec<Got>, Tally)> {
+    let before = Tally::now(options)?;
+    let got = pass(player, configuration, indices)?;
+
+    Ok((got, Tally::now(options)?.since(&before)))
 }
 
 /// Plays all bursts in one configuration.

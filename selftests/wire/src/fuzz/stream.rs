@@ -119,10 +119,7 @@ impl Stream {
 
     /// Adds a segment, which may be unusual, or come twice, or with one without data in front.
     fn step(&mut self, choice: &mut Choice, draft: Draft, sum: Sum, maker: &Maker, index: u32) {
-        let shape = match maker.has_shapes {
-            true => Shape::any(choice, false),
-            false => Shape::plain(),
-        };
+        let shape = maker.shape_of(choice, false);
         let cut = |choice: &mut Choice| match maker.in_pieces {
             true => choice.of(&[0, 34, 54, 60, 64, 104, 128]),
             false => 0,
