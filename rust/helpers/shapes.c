@@ -166,11 +166,17 @@ static struct sk_buff *build(struct napi_struct *napi, struct order *order)
 {
 	const struct knet_shape *shape = &order->shape;
 	unsigned int head = clamp_t(unsigned int, shape->linear, ETH_HLEN, order->len);
+	unsigned int piece = shape->piece;
 	struct sk_buff *skb;
 	bool done;
 
 	if (shape->entry == KNET_ENTRY_FRAGS) {
 		head = 0;
+		/*
+		 * Drivers have the Ethernet header in one piece. napi_gro_frags() pulls one
+		 * in several, and GRO then reads on in the first, which is gone.
+		 */
+		piece = max(piece, ETH_HLEN);
 		skb = napi_get_frags(napi);
 	} else {
 		skb = linear(napi, shape, order->frame, head);
@@ -180,7 +186,7 @@ static struct sk_buff *build(struct napi_struct *napi, struct order *order)
 	if (shape->flags & KNET_SHAPE_LIST && shape->entry != KNET_ENTRY_FRAGS)
 		done = rest_in_list(napi, skb, shape, order->frame + head, order->len - head);
 	else
-		done = rest_in_pages(skb, order->frame + head, order->len - head, shape->piece);
+		done = rest_in_pages(skb, order->frame + head, order->len - head, piece);
 	if (done)
 		return skb;
 	if (shape->entry == KNET_ENTRY_FRAGS)
