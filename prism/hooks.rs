@@ -4,6 +4,7 @@
 
 use kernel::{
     prelude::*,
+    static_lock_class,
     sync::Arc, //
 };
 use knet::{
@@ -159,7 +160,9 @@ impl Trim {
             ingress: ingress.clone(),
         };
 
-        Ok(Self(Arc::pin_init(Work::new(Ok(trimmed)), GFP_KERNEL)?))
+        let work = Work::new(Ok(trimmed), static_lock_class!());
+
+        Ok(Self(Arc::pin_init(work, GFP_KERNEL)?))
     }
 
     /// Looks at all devices soon.

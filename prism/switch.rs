@@ -6,6 +6,7 @@
 use kernel::{
     new_mutex,
     prelude::*,
+    static_lock_class,
     sync::{
         Arc,
         Mutex, //
@@ -85,7 +86,7 @@ impl Switch {
 
         Arc::pin_init(
             try_pin_init!(Self {
-                unused <- Work::new(state),
+                unused <- Work::new(state, static_lock_class!()),
             }),
             GFP_KERNEL,
         )

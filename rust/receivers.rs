@@ -25,6 +25,7 @@ use kernel::{
     ffi::c_void,
     new_mutex, new_spinlock,
     prelude::*,
+    static_lock_class,
     sync::{
         Mutex,
         SpinLock, //
@@ -111,7 +112,7 @@ impl Receivers {
                     places,
                     changes <- new_spinlock!(()),
                 }))
-            })),
+            }), static_lock_class!()),
             is_watching <- new_mutex!(false),
         })
     }

@@ -7,6 +7,7 @@ use core::mem;
 use kernel::{
     new_mutex,
     prelude::*,
+    static_lock_class,
     sync::Mutex, //
 };
 
@@ -44,7 +45,7 @@ impl<T: Send + Sync> Reclaimer<T> {
         try_pin_init!(Self {
             work <- Work::new(try_pin_init!(Pending {
                 retired <- new_mutex!(KVec::new()),
-            })),
+            }), static_lock_class!()),
             most,
         })
     }

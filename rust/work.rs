@@ -7,6 +7,7 @@
 use kernel::{
     container_of,
     prelude::*,
+    sync::LockClassKey,
     types::Opaque, //
 };
 
@@ -41,13 +42,17 @@ unsafe impl<T: Run> Send for Work<T> {}
 unsafe impl<T: Run> Sync for Work<T> {}
 
 impl<T: Run> Work<T> {
-    /// Work that does what `target` does.
-    pub fn new(target: impl PinInit<T, Error>) -> impl PinInit<Self, Error> {
+    /// Work that does what `target` does. To lockdep, all of a class is the same work: what one does while
+    /// it is waited for, all may.
+    pub fn new(
+        target: impl PinInit<T, Error>,
+        class: Pin<&'static LockClassKey>,
+    ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            work <- Opaque::ffi_init(|work| {
+            work <- Opaque::ffi_init(move |work| {
                 // INVARIANT: Initialised here.
-                // SAFETY: The memory is valid for a work item and does not move.
-                unsafe { bindings::knet_work_init(work, Some(run::<T>)) }
+                // SAFETY: The memory is valid for a work item and does not move; the class is static.
+                unsafe { bindings::knet_work_init(work, Some(run::<T>), class.as_ptr().cast()) }
             }),
             target <- target,
         })

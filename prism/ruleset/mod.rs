@@ -22,6 +22,7 @@ use kernel::{
     alloc::AllocError,
     new_mutex,
     prelude::*,
+    static_lock_class,
     sync::{
         Arc,
         Mutex, //
@@ -130,7 +131,7 @@ impl Rules {
 
         Arc::pin_init(
             try_pin_init!(Self {
-                settle <- Work::new(state),
+                settle <- Work::new(state, static_lock_class!()),
             }),
             GFP_KERNEL,
         )

@@ -100,9 +100,11 @@ static void run_work(struct work_struct *work)
 	knet->fn(knet);
 }
 
-void knet_work_init(struct knet_work *work, void (*fn)(struct knet_work *work))
+/* @class is a struct lock_class_key, which is empty without lockdep. */
+void knet_work_init(struct knet_work *work, void (*fn)(struct knet_work *work), void *class)
 {
 	INIT_DELAYED_WORK(&work->work, run_work);
+	lockdep_init_map(&work->work.work.lockdep_map, "knet_work", class, 0);
 	work->fn = fn;
 }
 

@@ -44,7 +44,7 @@ struct knet_work {
 	void (*fn)(struct knet_work *work);
 };
 
-void knet_work_init(struct knet_work *work, void (*fn)(struct knet_work *work));
+void knet_work_init(struct knet_work *work, void (*fn)(struct knet_work *work), void *class);
 void knet_work_queue(struct knet_work *work, u32 delay_ms);
 void knet_work_hasten(struct knet_work *work);
 void knet_work_cancel(struct knet_work *work);
