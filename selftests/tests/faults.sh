@@ -69,7 +69,7 @@ steadily "while loading fails"
 
 # Rules. What matches the new one is counted, and nothing else is to.
 mode off
-steady --port 5002
+steady --source-port 41000 --port 5002
 dir=$RULES/new
 failing "mkdir" --undo "rmdir $dir" --shown "$RULES" mkdir "$dir"
 at_least "mkdir is refused" "${got[refused]-0}" 5
@@ -91,7 +91,7 @@ mode off
 # So many rules that they are put into one table only now and then: with one more.
 scale 0 200 1000
 many=$REPLY
-check "many rules" "$WIRE" rules add --count "$many" "vni={n}" protocol=udp destination_port=5001 class=bulk enabled=1
+check "many rules" "$WIRE" rules add --count "$many" "vni={n}" protocol=udp destination_port=6001 class=bulk enabled=1
 pause 0.5
 failing_whole "a rule beside many is enabled" "${enable[@]}"
 at_least "it is refused" "${got[refused]-0}" 3
