@@ -165,7 +165,7 @@ slow="accelerate differential forged lifetimes order receivers reload rules scru
 quick_in_debug="breaker contexts displaced entry_hooks express isolation kunit priority taps tc turns"
 
 # Tests that take minutes on the debug kernel, and are for the matrix there.
-slow_in_debug="faults faults_traffic forged lifetimes scrub shapes"
+slow_in_debug="forged lifetimes scrub"
 
 # without TESTS NAME...: TESTS as run.sh in the guest has them, but for those, each as
 # often as it is named.
