@@ -21,6 +21,7 @@ use knet::{
     rcu::RcuCell,
     receivers::Receivers,
     routes::Routes,
+    spare::Spares,
     veth::{
         Delivered,
         Delivery,
@@ -113,6 +114,7 @@ pub(crate) struct Shared {
     /// The routes that packets have had.
     pub(crate) routes: Routes,
     refreshed: Refreshed,
+    spares: Spares,
 }
 
 /// What is kept beside a flow that a CPU knows.
@@ -163,6 +165,7 @@ impl Shared {
                 receivers: Arc::pin_init(Receivers::new(), GFP_KERNEL)?,
                 routes: Routes::new()?,
                 refreshed: Refreshed::new()?,
+                spares: Spares::new()?,
             },
             GFP_KERNEL,
         )?)
@@ -394,7 +397,7 @@ impl Shared {
             Err((packet, reason @ (vxlan::Leave::Learn | vxlan::Leave::Refresh))) => {
                 self.stats.count(cx, reason);
                 packet.untag(PRIORITY_HIGH.get());
-                match packet.learn(&self.inflight) {
+                match packet.learn(&self.inflight, &self.spares) {
                     Decapsulation::Done(packet) => self.enter_tunnel(cx, packet),
                     Decapsulation::Gone(handled) => handled,
                 }

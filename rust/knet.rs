@@ -66,6 +66,7 @@ pub mod routes;
 #[cfg(KNET_NIC)]
 pub mod sink;
 mod skb;
+pub mod spare;
 pub mod stage;
 pub mod sysfs;
 pub mod time;

@@ -49,6 +49,7 @@ use crate::{
         ETHERTYPE_IPV4,
         ETHERTYPE_IPV6, //
     },
+    spare::Spares, //
 };
 
 /// What is done with datagrams that a VXLAN socket receives.
@@ -329,7 +330,7 @@ impl<'a> TunnelPacket<'a> {
     /// The packet, unchanged, and why it is the driver's.
     #[inline]
     pub fn decapsulate(
-        mut self,
+        self,
         inflight: &InFlight,
         refreshed: &Refreshed,
         tag: Option<u32>,
@@ -361,25 +362,39 @@ impl<'a> TunnelPacket<'a> {
 
     /// Has the driver decapsulate the packet, so that it learns from it, and takes back what it then
     /// would queue, in order with the packets before and behind.
-    pub fn learn(self, inflight: &InFlight) -> Decapsulation<'a> {
-        inflight.decapsulated(&self.skb.cx);
-        // SAFETY: The driver is called as by the socket. The packet is looked at again only if it is
-        // found on this CPU's backlog, and then it is ours.
-        let is_back =
-            unsafe { bindings::knet_vxlan_original(driver(), self.sock, self.skb.as_ptr()) };
+    ///
+    /// The driver queues a packet that has a clone on this CPU's backlog and not in the gro_cells of
+    /// the device, and it can be taken from there. A merged packet loses its clone before, and stays
+    /// in the gro_cells.
+    pub fn learn(self, inflight: &InFlight, spares: &Spares) -> Decapsulation<'a> {
+        let Some(driver) = driver() else {
+            return Decapsulation::Gone(self.pass());
+        };
+        let (cx, skb) = (self.skb.cx, self.skb.as_ptr());
 
-        if is_back {
+        inflight.decapsulated(&cx);
+        // Who pulls a header in takes the clone from a packet. Without memory the driver drops it.
+        // SAFETY: The packet is ours, and its data starts at the UDP header.
+        if !unsafe { bindings::knet_vxlan_pull_headers(skb) } {
+            return Decapsulation::Gone(Handled::taken());
+        }
+        spares.while_cloned(&cx, &self.skb, || {
+            // SAFETY: The driver is called as by the socket.
+            unsafe { driver(self.sock, skb) }
+        });
+        // SAFETY: BH is off. The packet is looked at only if it is found on this CPU's backlog, and then
+        // it is ours again.
+        if unsafe { bindings::knet_backlog_take(skb) } {
             Decapsulation::Done(Decapsulated(self.skb))
         } else {
             Decapsulation::Gone(Handled::taken())
         }
     }
 
-    /// Finds the device and looks for anything that only the driver does. Changes nothing but where
-    /// the headers lie.
+    /// Finds the device and looks for anything that only the driver does. Changes nothing.
     #[inline]
     fn examine<'b>(
-        &mut self,
+        &self,
         view: &'b mut MaybeUninit<bindings::knet_vxlan>,
         refreshed: &Refreshed,
     ) -> Result<&'b bindings::knet_vxlan, Leave> {

@@ -171,6 +171,12 @@ bool knet_may_be_in_flight(const struct sk_buff *skb)
 	return softirq_count() && skb->skb_iif;
 }
 
+/* An empty one, or NULL. Context: process. */
+struct sk_buff *knet_skb_new(void)
+{
+	return alloc_skb(0, GFP_KERNEL);
+}
+
 void __percpu *knet_alloc_percpu(size_t size, size_t align)
 {
 	return __alloc_percpu(size, align);

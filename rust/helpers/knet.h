@@ -81,6 +81,7 @@ void knet_skip_ingress(struct sk_buff *skb);
 u16 knet_skb_protocol(const struct sk_buff *skb);
 int knet_skb_copy_bits(const struct sk_buff *skb, u32 offset, u8 *to, u32 len);
 bool knet_may_be_in_flight(const struct sk_buff *skb);
+struct sk_buff *knet_skb_new(void);
 
 /* per-CPU memory */
 void __percpu *knet_alloc_percpu(size_t size, size_t align);
@@ -155,8 +156,7 @@ bool knet_vxlan_fdb_current(const struct knet_vxlan *vx, const struct sock *sk,
 int knet_vxlan_follow_fdb(void);
 void knet_vxlan_unfollow_fdb(void);
 bool knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb);
+bool knet_vxlan_pull_headers(struct sk_buff *skb);
 void knet_vxlan_untag(const struct sock *sk, struct sk_buff *skb);
-bool knet_vxlan_original(knet_encap_rcv_t rcv, struct sock *sk,
-			 struct sk_buff *skb);
 
 #endif /* _KNET_H */

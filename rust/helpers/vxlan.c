@@ -163,27 +163,34 @@ static u16 inner_transport(const void *header, unsigned int len, __be16 protocol
 	return 0;
 }
 
+/* From the UDP header through the largest inner one that decapsulation looks at. */
+#define HEADERS_MAX	(VXLAN_HLEN + VLAN_ETH_HLEN + sizeof(struct ipv6hdr))
+
 /*
  * Looks at the headers of a datagram and looks its VNI up among the devices of
  * the socket. Sockets whose devices do not each stand for one VNI are not looked
- * into. Changes nothing but where the headers lie: through the largest inner
- * header that decapsulation looks at, they are linear afterwards.
+ * into. Changes nothing, and needs no memory: what has to be left to the driver is,
+ * whatever there is of that.
  */
 enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
 				       struct knet_vxlan *vx)
 {
-	const u32 most = VXLAN_HLEN + VLAN_ETH_HLEN + sizeof(struct ipv6hdr);
-	const u32 least = VXLAN_HLEN + VLAN_ETH_HLEN;
+	const u32 len = min_t(u32, skb->len, HEADERS_MAX);
+	u8 buffer[HEADERS_MAX];
 	bool v6 = sk->sk_family == AF_INET6;
 	const unsigned long now = jiffies;
 	const struct vxlan_dev *vxlan;
 	const struct vlan_ethhdr *eth;
 	const struct vxlanhdr *vxh;
 	struct vxlan_sock *vs;
+	const u8 *udp;
 
-	if (skb->len < least || !pskb_may_pull(skb, min_t(u32, skb->len, most)))
+	if (len < VXLAN_HLEN + VLAN_ETH_HLEN)
 		return KNET_VXLAN_NO_HEADERS;
-	vxh = (const struct vxlanhdr *)(skb->data + sizeof(struct udphdr));
+	udp = skb_header_pointer(skb, 0, len, buffer);
+	if (!udp)
+		return KNET_VXLAN_NO_HEADERS;
+	vxh = (const struct vxlanhdr *)(udp + sizeof(struct udphdr));
 	if (!(vxh->vx_flags & VXLAN_HF_VNI))
 		return KNET_VXLAN_NO_FLAG;
 	vs = rcu_dereference_sk_user_data(sk);
@@ -205,8 +212,7 @@ enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
 	vx->transport = 0;
 	if (skb_is_gso(skb)) {
 		vx->transport = inner_transport((const u8 *)eth + ETH_HLEN,
-						min_t(u32, skb->len, most) -
-						VXLAN_HLEN - ETH_HLEN,
+						len - VXLAN_HLEN - ETH_HLEN,
 						eth->h_vlan_proto);
 		if (!vx->transport)
 			return KNET_VXLAN_FEATURES;
@@ -267,9 +273,8 @@ static bool drop_malformed(const struct knet_vxlan *vx, struct sk_buff *skb,
 
 /*
  * Removes the outer headers, as vxlan_rcv() does once it has decided to keep
- * the packet, and counts it on the VXLAN device. The inner headers up to the
- * network header are linear and were found good. Returns whether the packet is
- * still there.
+ * the packet, and counts it on the VXLAN device. The headers were found good.
+ * Returns whether the packet is still there.
  */
 bool knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb)
 {
@@ -306,6 +311,15 @@ bool knet_vxlan_decapsulate(const struct knet_vxlan *vx, struct sk_buff *skb)
 	return true;
 }
 
+/* Makes them linear. Returns whether the packet is still there. */
+bool knet_vxlan_pull_headers(struct sk_buff *skb)
+{
+	if (pskb_may_pull(skb, min_t(u32, skb->len, HEADERS_MAX)))
+		return true;
+	kfree_skb_reason(skb, SKB_DROP_REASON_NOMEM);
+	return false;
+}
+
 /*
  * Takes the priority from a datagram that the driver may decapsulate into another
  * namespace than the socket's: it leaves that to who has set it.
@@ -326,24 +340,4 @@ void knet_vxlan_untag(const struct sock *sk, struct sk_buff *skb)
 	hlist_for_each_entry_rcu(node, vni_bucket(vs, vni), hlist)
 		if (node->vxlan && !net_eq(node->vxlan->net, dev_net_rcu(node->vxlan->dev)))
 			skb->priority = 0;
-}
-
-/*
- * Lets the kernel's handler have the packet with the packet ending up on this
- * CPU's backlog and not in the device's gro_cells, from where it can be taken
- * back: gro_cells leave a packet that has a clone to the backlog. A merged packet
- * loses its clone before that, and stays there.
- */
-bool knet_vxlan_original(knet_encap_rcv_t rcv, struct sock *sk,
-			 struct sk_buff *skb)
-{
-	struct sk_buff *clone = skb_clone(skb, GFP_ATOMIC);
-
-	if (!clone) {
-		rcv(sk, skb);
-		return false;
-	}
-	rcv(sk, skb);
-	consume_skb(clone);
-	return knet_backlog_take(skb);
 }

@@ -5,6 +5,8 @@
 # kernel can do that.
 
 debugfs=/sys/kernel/debug
+# What can fail; a test may add to it.
+faults=(failslab fail_page_alloc fail_function)
 
 # fault_attribute NAME FILE VALUE
 fault_attribute() { echo "$3" >"$debugfs/$1/$2"; }
@@ -13,33 +15,64 @@ fault_attribute() { echo "$3" >"$debugfs/$1/$2"; }
 faults_ready() {
 	local name
 
-	for name in failslab fail_page_alloc fail_function; do
-		[ -e $debugfs/$name ] || skip_all "this kernel has no CONFIG_FAULT_INJECTION"
+	for name in "${faults[@]}"; do
+		[ -e "$debugfs/$name" ] || skip_all "this kernel has no $name"
 	done
 	# The kernel's probe for it cannot stay where it is once it is optimised.
 	echo 0 >/proc/sys/debug/kprobes-optimization
-	for name in failslab fail_page_alloc fail_function; do
-		fault_attribute $name probability 0
-		fault_attribute $name interval 1
-		fault_attribute $name times -1
-		fault_attribute $name space 0
-		fault_attribute $name verbose 0
-		fault_attribute $name task-filter N
+	for name in "${faults[@]}"; do
+		fault_attribute "$name" probability 0
+		fault_attribute "$name" interval 1
+		fault_attribute "$name" times -1
+		fault_attribute "$name" space 0
+		fault_attribute "$name" verbose 0
+		fault_attribute "$name" task-filter N
 	done
 	fault_attribute fail_page_alloc min-order 0
 	trap 'faults_over; ended_early' EXIT
+}
+
+# tells_callers: whether the kernel can tell failures by who calls.
+tells_callers() { [ -e $debugfs/failslab/require-start ]; }
+
+# only_from DEPTH FIRST LAST NAME...: such calls fail only where one of the DEPTH closest
+# callers is between those addresses.
+only_from() {
+	local depth=$1 first=$2 last=$3 name
+
+	for name in "${@:4}"; do
+		fault_attribute "$name" stacktrace-depth "$depth"
+		fault_attribute "$name" require-start "$first"
+		fault_attribute "$name" require-end "$last"
+	done
+}
+
+# from_anywhere: calls fail whoever calls.
+from_anywhere() { only_from 32 0 0xffffffffffffffff "${faults[@]}"; }
+
+# code_of FUNCTION: its addresses, in REPLY.
+code_of() {
+	REPLY=$(awk -v name="$1" 'is { print "0x" is, "0x" $1; exit } $3 == name { is = $1 }' /proc/kallsyms)
+}
+
+# own_code: the addresses of the module's code, in REPLY.
+own_code() {
+	REPLY=$(awk '$4 == "[prism]" && $2 ~ /[tT]/ { print "0x" $1 }' /proc/kallsyms | sort | sed -n '1p;$p' |
+		paste -sd ' ')
 }
 
 # faults_over: nothing fails any more.
 faults_over() {
 	local name
 
-	for name in failslab fail_page_alloc fail_function; do
-		fault_attribute $name probability 0
-		fault_attribute $name task-filter N
-		fault_attribute $name times -1
-		[ $name = fail_function ] || fault_attribute $name ignore-gfp-wait Y
+	! tells_callers || from_anywhere
+	for name in "${faults[@]}"; do
+		fault_attribute "$name" probability 0
+		fault_attribute "$name" task-filter N
+		fault_attribute "$name" times -1
 	done
+	fault_attribute failslab ignore-gfp-wait Y
+	fault_attribute fail_page_alloc ignore-gfp-wait Y
 	echo >$debugfs/fail_function/inject
 }
 

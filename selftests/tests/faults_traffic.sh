@@ -33,6 +33,9 @@ enough_failed() {
 	[ "$REPLY" -ge "$enough" ]
 }
 
+# Of each flow.
+flow=()
+
 # intact NAME DESCRIPTION: of that flow, which ends, datagrams may be lost and nothing else.
 intact() {
 	ended "$1"
@@ -44,9 +47,8 @@ intact() {
 # under_faults DESCRIPTION: three flows, in the mode that is set.
 under_faults() {
 	local what=$1
-	local flow=(--from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0
-		--window 24 --patience 50 --sizes "50,1000")
 
+	counters
 	background high udp "${flow[@]}"
 	background other udp "${flow[@]}" --source-port 41000 --port 5002
 	background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5003 --endless
@@ -64,20 +66,61 @@ under_faults() {
 	equal "$what: TCP is intact" "${got[lost]-}" 0 "$report"
 	at_least "$what: TCP goes on" "${got[up]-0}" 100000 "$report"
 	check "$what: the counters reconcile" wait_for 5 reconciles
+	counted
+	at_least "$what: packets run to completion" "${delta[completed]}" 100
 	udp4 --count 3
 	udp4 --count 30
 	arrived "$what: afterwards"
+}
+
+# fail_near FIRST LAST SECONDS: of the allocations that cannot wait, each fails of those that
+# the code between those addresses needs. How many did, in REPLY.
+fail_near() {
+	# From the code to the slab allocator.
+	only_from 8 "$1" "$2" failslab fail_page_alloc
+	packets_fail 100
+	pause "$3"
+	failed
+	packets_fail 0
+	from_anywhere
+}
+
+# needs_no_memory DESCRIPTION: the module itself, for a packet.
+needs_no_memory() {
+	local what=$1 own
+
+	background own udp "${flow[@]}"
+	own_code
+	# The VXLAN driver has something to learn once a second.
+	# shellcheck disable=SC2086
+	fail_near $REPLY 2.5
+	own=$REPLY
+	ended own
+	equal "$what: the module itself needs no memory" "$own" 0 "$report"
+}
+
+# callers_are_told: what needs_no_memory says is worth something.
+callers_are_told() {
+	background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5003 --endless
+	code_of __tcp_send_ack
+	# shellcheck disable=SC2086
+	fail_near $REPLY 0.5
+	at_least "of TCP's acknowledgements, allocations fail" "$REPLY" 1
+	ended tcp
 }
 
 # in_all_modes UNDERLAY
 in_all_modes() {
 	local mode
 
+	flow=(--from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0
+		--window 24 --patience 50 --sizes "50,1000")
 	high udp vni=100 protocol=udp destination_port=5001
 	high tcp vni=100 protocol=tcp
 	for mode in sync batch express; do
 		mode $mode
 		under_faults "$1, mode $mode"
+		! tells_callers || needs_no_memory "$1, mode $mode"
 	done
 	isolate 1
 	under_faults "$1, mode express with isolation"
@@ -93,9 +136,11 @@ enough=$REPLY
 underlay
 overlay_bridge
 in_all_modes "NIC"
+! tells_callers || callers_are_told
 clean
 # Their headers have to be pulled out of fragments.
 underlay tap-fragments
+echo tap0 >"$PRISM"/devices
 overlay_bridge
 in_all_modes "fragments"
 faults_over
