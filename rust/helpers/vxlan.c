@@ -217,6 +217,7 @@ enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
 		if (!vx->transport)
 			return KNET_VXLAN_FEATURES;
 	}
+	vx->source = 0;
 	memcpy(&vx->source, eth->h_source, ETH_ALEN);
 	vx->own_source = ether_addr_equal_unaligned(eth->h_source,
 						    vxlan->dev->dev_addr);
