@@ -10,7 +10,7 @@ failures=0
 thorough() { [ -n "${PRISM_THOROUGH-}" ]; }
 
 # A kernel that looks for mistakes is slow: tests do less there.
-[ -d /sys/kernel/debug/kmemleak ] || [ -e /sys/kernel/debug/kmemleak ] && DEBUG_KERNEL=1 || DEBUG_KERNEL=
+[ -e /sys/kernel/debug/kmemleak ] || [ -e /sys/kernel/debug/kcsan ] && DEBUG_KERNEL=1 || DEBUG_KERNEL=
 export DEBUG_KERNEL
 
 # scale STOCK [DEBUG [THOROUGH]]: how often to do something, in REPLY.

@@ -10,10 +10,10 @@ trap ended_early EXIT
 events=/sys/kernel/tracing/kprobe_events
 [ -e $events ] || skip_all "this kernel has no kprobe events"
 
-# A stack is so large, and begins at a multiple of that. What interrupts the thread has
-# another one; the loop of the thread tells which it is.
+# A stack is so large, twice that with KASAN, and begins at a multiple of that. What
+# interrupts the thread has another one; the loop of the thread tells which it is.
 size=16384
-[ -z "$DEBUG_KERNEL" ] || size=32768
+! zgrep -qs '^CONFIG_KASAN=y' /proc/config.gz || size=32768
 
 # Where ways end: a reply is in the queue to the host's end, a receiver is woken, a hook
 # of netfilter is asked, memory is had, a route is looked up.
