@@ -64,7 +64,7 @@ under_faults() {
 	intact other "$what: the other flow"
 	ended tcp
 	equal "$what: TCP is intact" "${got[lost]-}" 0 "$report"
-	at_least "$what: TCP goes on" "${got[up]-0}" 100000 "$report"
+	at_least "$what: TCP goes on" "${got[up]-0}" 65536 "$report"
 	check "$what: the counters reconcile" wait_for 5 reconciles
 	counted
 	at_least "$what: packets run to completion" "${delta[completed]}" 100

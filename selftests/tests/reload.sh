@@ -12,9 +12,10 @@ reload() {
 	wire reload "$SELFTESTS"/../prism.ko --stay 5 --count "$1" --rule vni=100,protocol=udp --rule protocol=tcp
 }
 
-# As much as can be, or so much that it does not take long.
+# As many datagrams as can be, or so many that it does not take long.
 limit=(--rate 300) tcp_limit=(--rate 100)
-! thorough || [ -n "$DEBUG_KERNEL" ] || limit=(--rate 2000) tcp_limit=(--rate 1000)
+! thorough || limit=(--window 16)
+! thorough || [ -n "$DEBUG_KERNEL" ] || tcp_limit=(--rate 1000)
 
 flows() {
 	background udp udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 "${limit[@]}"
