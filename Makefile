@@ -4,6 +4,8 @@
 # make KDIR=/path      build it for any prepared kernel tree with CONFIG_RUST,
 #                      with this machine's tools (TOOLROOT=1: the tool root's)
 # make install         copy it to /lib/modules (INSTALL_MOD_PATH is put before)
+# make tools           build prismctl, its manual pages and completions: build/tools
+# make tools_install   install them (PREFIX=/usr/local, DESTDIR)
 # make check           formats, lints, licences, documents
 # make test            host tests, then guests on the stock and a debug kernel, in
 #                      ten minutes
@@ -28,7 +30,7 @@
 # What they need (tool root, kernels, guest images) is made once and kept in
 # PRISM_CACHE, by default ~/.cache/prism. Kbuild says what the module is made of.
 
-export KERNEL KDIR TOOLROOT INSTALL_MOD_PATH V JOBS SCENARIO PEERS MODULE OUT EXPERIMENT ROUNDS DURATION MODES SOAK SOAK_SEED
+export KERNEL KDIR TOOLROOT INSTALL_MOD_PATH PREFIX DESTDIR V JOBS SCENARIO PEERS MODULE OUT EXPERIMENT ROUNDS DURATION MODES SOAK SOAK_SEED
 
 # The scripts bring their own make with its own jobs.
 unexport MAKEFLAGS MFLAGS
@@ -41,6 +43,12 @@ debug:
 
 install modules_install:
 	@scripts/install.sh
+
+tools:
+	@scripts/tools.sh
+
+tools_install:
+	@scripts/tools.sh install
 
 check:
 	@scripts/check.sh
@@ -85,6 +93,6 @@ clean:
 	@scripts/clean.sh
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,26p'
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,28p'
 
-.PHONY: all modules debug install modules_install check test test-more test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds profile shell clean help
+.PHONY: all modules debug install modules_install tools tools_install check test test-more test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds profile shell clean help

@@ -23,7 +23,7 @@ shell_files() {
 	done
 }
 
-crates() { files '*Cargo.toml' | xargs -r -n 1 dirname; }
+crates() { files '*Cargo.lock' | xargs -r -n 1 dirname; }
 
 # run NAME: one check, silent when it passes.
 run() {

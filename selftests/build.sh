@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # build.sh DIR: what the tests need and a shell can't do, built in the tool
-# root and put into DIR: the tool `wire`, and the BPF programs.
+# root and put into DIR: the tool `wire`, the BPF programs, and the user's tools, which
+# need no library.
 
 . "$(dirname "$0")/../scripts/lib.sh"
 enter_toolroot "$0" "$@"
@@ -12,8 +13,10 @@ here=$PRISM_SRC/selftests
 
 mkdir -p "$to"
 cargo build --quiet --locked --release --manifest-path "$here/wire/Cargo.toml" \
-	--target-dir "$here/wire/target" --config "$here/wire/.cargo/config.toml"
+	--target-dir "$here/wire/target" --config "$PRISM_SRC/scripts/static.toml"
 cp "$here/wire/target/x86_64-unknown-linux-gnu/release/wire" "$to/"
+"$PRISM_SRC/scripts/tools.sh"
+cp "$PRISM_SRC/build/tools/prismctl" "$to/"
 for source in "$here"/bpf/*.bpf.c; do
 	name=$(basename "$source" .bpf.c)
 	clang -O2 -g -target bpf -Wall -Werror -I/usr/include/x86_64-linux-gnu \

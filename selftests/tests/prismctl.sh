@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# prismctl against the module: each command, what it refuses, and that a bad file or a
+# refusal in the middle changes nothing.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+dir=/run/selftests.prismctl
+mkdir -p $dir
+
+# ctl ARG...: its status is in `status`, its output in `out`, what it complains of in `complaint`.
+ctl() {
+	status=0
+	"$SELFTESTS"/bin/prismctl "$@" >$dir/out 2>$dir/complaint || status=$?
+	out=$(<$dir/out) complaint=$(<$dir/complaint)
+}
+
+# does DESCRIPTION ARG...
+does() {
+	local what=$1
+	shift
+
+	ctl "$@"
+	equal "$what" "$status $complaint" "0 " "$out"
+}
+
+# refuses DESCRIPTION PATTERN ARG...: with a complaint like that, and nothing changes.
+refuses() {
+	local what=$1 pattern=$2 before
+	shift 2
+
+	before=$(everything)
+	ctl "$@"
+	equal "$what: status 2" "$status" 2 "$out" "$complaint"
+	matches "$what: says why" "$complaint" "$pattern"
+	equal "$what: nothing changes" "$(everything)" "$before"
+}
+
+# everything: what the module's files have that can be set.
+everything() {
+	local rule
+
+	for rule in "$RULES"/*/; do
+		[ ! -d "$rule" ] || (cd "$rule" && grep . vni protocol source destination source_port \
+			destination_port dscp class rate gro enabled | sed "s|^|$rule|")
+	done
+	(cd "$PRISM" && grep -s . mode isolate accelerate quantum limit limit_bytes devices high_share \
+		weight_* recent_us priority_high receiver_slice_us)
+}
+
+of_rule() { cat "$RULES/$1/$2"; }
+
+underlay
+overlay_bridge
+
+does "a rule is added" rule add flow vni=100 protocol=udp destination_port=5001
+equal "the rule is of class high and enabled" "$(of_rule flow class) $(of_rule flow enabled)" "high 1"
+does "the mode is set" mode sync
+does "the mode is shown" mode
+equal "the mode is sync" "$out" sync
+udp4 --count 20
+arrived "with both"
+does "rules are listed" rule list
+matches "with what they have met" "$out" $'\n'"flow +high +yes +20 +[0-9]+ +vni=100 protocol=udp destination_port=5001"
+does "as JSON" --json rule list
+equal "with what they have met" "$(jq -r '.[0] | "\(.name) \(.enabled) \(.packets) \(.vni)"' <<<"$out")" "flow true 20 100"
+does "the state is shown" status
+matches "with what was accelerated" "$out" " 20  completed "
+does "as JSON" --json status
+equal "with the mode" "$(jq -r '"\(.mode) \(.rules) \(.enabled) \(.classified)"' <<<"$out")" "sync 1 1 20"
+does "counters are shown" stats
+matches "what counted" "$out" " 20  delivered "
+does "all of them" --json stats
+equal "as the files have them" "$(jq -c . <<<"$out")" \
+	"$(cd "$PRISM/stats" && for name in *; do printf '"%s":%s\n' "$name" "$(<"$name")"; done | sort | paste -sd , | sed 's/.*/{&}/')"
+
+does "fields are changed" rule set flow rate=50000 destination_port=5001-5009
+equal "and the rule is in force" "$(of_rule flow rate) $(of_rule flow destination_port) $(of_rule flow enabled)" "50000 5001-5009 1"
+does "a rule is shown" rule show flow
+matches "all of it" "$out" "destination_port +5001-5009"
+does "isolation is turned on" isolate on
+does "knobs are set" set quantum=4 accelerate=bulk
+does "knobs are shown" --json get quantum accelerate isolate
+equal "as they were set" "$(jq -c . <<<"$out")" '{"accelerate":"bulk","isolate":"1","quantum":"4"}'
+
+refuses "an unknown field" 'no field is called "port"' rule set flow port=3
+refuses "a bad value" 'vni: expected any, none or a VNI from 0 to 16777215' rule set flow vni=x
+refuses "ports without a protocol" 'ports need protocol tcp, udp or sctp' rule set flow protocol=any
+refuses "a rule that is there" 'there is a rule flow already' rule add flow vni=1
+refuses "a bad name" 'a name has letters' rule add 'a b' vni=1
+refuses "a rule that is not there" 'there is no rule none' rule del flow none
+refuses "an unknown knob" 'is it quantum\?' set quantun=4
+refuses "the second of two knobs" 'limit="0": expected a number from 1 to 1000000' set quantum=9 limit=0
+refuses "a device that is not there" 'no device has that name' set quantum=9 devices=none0
+
+does "it is saved" save $dir/saved.toml
+equal "for root alone" "$(stat -c %a $dir/saved.toml)" 600
+does "nothing differs" diff $dir/saved.toml
+equal "nothing is shown" "$out" ""
+cat >$dir/other.toml <<-END
+	mode = "express"
+	isolate = false
+	[rules.other]
+	vni = 100
+	protocol = "tcp"
+END
+before=$(everything)
+ctl diff $dir/other.toml
+equal "what differs has status 1" "$status $complaint" "1 "
+equal "what differs is shown" "$out" "- rule flow vni=100 protocol=udp destination_port=5001-5009 class=high rate=50000
++ rule other vni=100 protocol=tcp class=high
+- isolate=1
++ isolate=0
+- mode=sync
++ mode=express"
+equal "and is as before" "$(everything)" "$before"
+does "a file is applied" apply $dir/other.toml
+ctl diff $dir/other.toml
+equal "nothing differs then" "$status $out" "0 "
+does "what was saved is applied" apply - <$dir/saved.toml
+equal "and all is as it was" "$(everything)" "$before"
+does "rules may stay" apply --keep $dir/other.toml
+equal "both are there" "$(cd "$RULES" && echo *)" "flow other"
+does "what was saved is applied again" apply $dir/saved.toml
+
+printf 'mode = "express"\n[rules.a]\nvni = 1\nrat = 3\n' >$dir/bad.toml
+refuses "a bad file" "$dir/bad.toml:4:1: rule a, no field is called \"rat\"; is it rate\?" apply $dir/bad.toml
+refuses "the same, to be checked" "bad.toml:4:1" apply --check $dir/bad.toml
+# Rules come before devices, which are refused.
+printf 'devices = "none0"\n[rules.a]\nvni = 1\n[rules.b]\nvni = 2\nenabled = false\n' >$dir/late.toml
+refuses "a file that the module refuses in the middle" 'no device has that name.*nothing was changed' apply $dir/late.toml
+refuses "a file that is not there" 'No such file' apply $dir/none.toml
+
+as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$SELFTESTS"/bin/prismctl "$@"; }
+matches "others see the mode" "$(as_nobody status 2>&1)" "mode +sync"
+matches "and no rules" "$(as_nobody rule list 2>&1)" "only root"
+before=$(everything) status=0
+as_nobody mode off 2>/dev/null || status=$?
+equal "others do not set it" "$status" 2
+equal "which is as before" "$(everything)" "$before"
+
+does "rules are removed" rule del flow
+equal "none is left" "$(cd "$RULES" && echo *)" '*'
+does "all is turned off" set mode=off isolate=off quantum=2 accelerate=high
+clean
+rmmod prism
+ctl status
+equal "without the module" "$status $complaint" \
+	"2 prismctl: the module prism is not loaded (there is no /sys/kernel/prism): modprobe prism"
+insmod "$SELFTESTS"/../prism.ko
+finish

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The knobs: files in `/sys/kernel/prism` that are read and written.
+
+use std::{
+    collections::BTreeSet,
+    fmt, //
+};
+
+use crate::{
+    rule::parse_bool,
+    text::{
+        meant,
+        Quoted, //
+    },
+};
+
+/// A knob.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Knob {
+    /// The name of its file.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// Its value when the module is loaded.
+    pub default: &'static str,
+    /// What it is for, in a line.
+    pub what: &'static str,
+}
+
+/// What a knob takes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// On or off, shown as 1 or 0.
+    Switch,
+    /// A number in that range, both ends included.
+    Number(u32, u32),
+    /// The same, or zero.
+    NumberOrZero(u32, u32),
+    /// `off` or a number.
+    Priority,
+    /// `auto` or names of network devices.
+    Devices,
+}
+
+const CLASSES: &[&str] = &["high", "interactive", "normal", "bulk"];
+
+/// All knobs. Those that turn something on come last.
+pub const KNOBS: [Knob; 14] = [
+    knob(
+        "devices",
+        Kind::Devices,
+        "auto",
+        "devices whose packets are classified",
+    ),
+    knob(
+        "priority_high",
+        Kind::Priority,
+        "6",
+        "skb->priority of packets of class high",
+    ),
+    knob(
+        "accelerate",
+        Kind::Word(CLASSES),
+        "high",
+        "the lowest class that takes the mode's way",
+    ),
+    knob(
+        "quantum",
+        Kind::Number(1, 64),
+        "2",
+        "packets in a turn while there is high traffic",
+    ),
+    knob(
+        "recent_us",
+        Kind::Number(0, 10_000_000),
+        "10000",
+        "for how long that holds",
+    ),
+    knob(
+        "limit",
+        Kind::Number(1, 1_000_000),
+        "1000",
+        "packets that may wait on a CPU",
+    ),
+    knob(
+        "limit_bytes",
+        Kind::Number(1 << 16, 1 << 30),
+        "4194304",
+        "their bytes",
+    ),
+    knob(
+        "weight_interactive",
+        Kind::Number(1, 1000),
+        "8",
+        "share of class interactive",
+    ),
+    knob(
+        "weight_normal",
+        Kind::Number(1, 1000),
+        "4",
+        "share of class normal",
+    ),
+    knob(
+        "weight_bulk",
+        Kind::Number(1, 1000),
+        "1",
+        "share of class bulk",
+    ),
+    knob(
+        "high_share",
+        Kind::Number(1, 100),
+        "90",
+        "per cent that may be high while others wait",
+    ),
+    knob(
+        "receiver_slice_us",
+        Kind::NumberOrZero(100, 100_000),
+        "0",
+        "time slice of tasks that receive packets of class high",
+    ),
+    knob(
+        "isolate",
+        Kind::Switch,
+        "0",
+        "what is not of class high waits, by class",
+    ),
+    knob(
+        "mode",
+        Kind::Word(&["off", "batch", "sync", "express"]),
+        "off",
+        "what becomes of packets of class high",
+    ),
+];
+
+const fn knob(name: &'static str, kind: Kind, default: &'static str, what: &'static str) -> Knob {
+    Knob {
+        name,
+        kind,
+        default,
+        what,
+    }
+}
+
+/// What a knob takes, where it was given something else.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {0}")]
+pub struct Expected(String);
+
+/// There is no such knob.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no knob is called {0}")]
+pub struct NoKnob(String);
+
+impl Knob {
+    /// The knob of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        KNOBS.iter().find(|knob| knob.name == name)
+    }
+
+    /// The knob that a user calls that.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn find(name: &str) -> Result<&'static Self, NoKnob> {
+        let known = KNOBS.iter().map(|knob| knob.name);
+
+        Self::named(name).ok_or_else(|| NoKnob(format!("{}{}", Quoted(name), meant(name, known))))
+    }
+
+    /// Where it stands among all.
+    pub(crate) fn place(name: &str) -> usize {
+        KNOBS.iter().take_while(|knob| knob.name != name).count()
+    }
+
+    /// The value that `text` stands for, as the module shows it but for the devices that `auto` means
+    /// now.
+    ///
+    /// # Errors
+    ///
+    /// What the knob takes instead. A name that no device has is found out when it is written.
+    pub fn check(&self, text: &str) -> Result<String, Expected> {
+        let text = text.trim();
+        let expected = || Expected(self.kind.to_string());
+
+        match &self.kind {
+            Kind::Word(words) => words.contains(&text).then(|| text.to_owned()),
+            Kind::Switch => parse_bool(text).ok().map(|on| u8::from(on).to_string()),
+            Kind::Number(least, most) => number(text, *least, *most),
+            Kind::NumberOrZero(least, most) => {
+                number(text, 0, 0).or_else(|| number(text, *least, *most))
+            }
+            Kind::Priority if text == "off" => Some(text.to_owned()),
+            Kind::Priority => number(text, 0, u32::MAX),
+            Kind::Devices => devices(text),
+        }
+        .ok_or_else(expected)
+    }
+}
+
+/// A decimal number without a sign, in that range.
+fn number(text: &str, least: u32, most: u32) -> Option<String> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u32 = text.parse().ok().filter(|_| is_plain)?;
+
+    (least..=most).contains(&number).then(|| number.to_string())
+}
+
+/// Names behind `auto` only say what that means now. The order of names means nothing.
+fn devices(text: &str) -> Option<String> {
+    let names: BTreeSet<&str> = text
+        .split([' ', ',', '\n', '\t'])
+        .filter(|name| !name.is_empty())
+        .collect();
+    // IFNAMSIZ less the zero; the rest as dev_valid_name() has it.
+    let is_name = |name: &&str| name.len() < 16 && !name.contains(['/', ':']);
+
+    if text.split([' ', ',', '\n']).next() == Some("auto") {
+        return Some("auto".to_owned());
+    }
+    (!names.is_empty() && names.iter().all(is_name))
+        .then(|| names.into_iter().collect::<Vec<_>>().join(" "))
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word(words) => match words.split_last() {
+                Some((last, others)) => write!(f, "{} or {last}", others.join(", ")),
+                None => Ok(()),
+            },
+            Self::Switch => f.write_str("on or off"),
+            Self::Number(least, most) => write!(f, "a number from {least} to {most}"),
+            Self::NumberOrZero(least, most) => write!(f, "0 or a number from {least} to {most}"),
+            Self::Priority => write!(f, "off or a number from 0 to {}", u32::MAX),
+            Self::Devices => f.write_str("auto or names of network devices"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, text: &str) -> Result<String, String> {
+        Knob::named(name)
+            .unwrap()
+            .check(text)
+            .map_err(|why| why.to_string())
+    }
+
+    #[test]
+    fn defaults_are_values() {
+        for knob in &KNOBS {
+            assert_eq!(
+                knob.check(knob.default).as_deref(),
+                Ok(knob.default),
+                "{}",
+                knob.name
+            );
+        }
+    }
+
+    #[test]
+    fn ends_of_ranges() {
+        for knob in &KNOBS {
+            let (Kind::Number(least, most) | Kind::NumberOrZero(least, most)) = knob.kind else {
+                continue;
+            };
+
+            assert!(knob.check(&least.to_string()).is_ok(), "{}", knob.name);
+            assert!(knob.check(&most.to_string()).is_ok(), "{}", knob.name);
+            assert!(knob.check(&(u64::from(most) + 1).to_string()).is_err());
+            assert!(least < 2 || knob.check(&(least - 1).to_string()).is_err());
+        }
+        assert_eq!(check("receiver_slice_us", "0"), Ok("0".into()));
+    }
+
+    #[test]
+    fn values_are_as_the_module_shows_them() {
+        assert_eq!(check("isolate", "on"), Ok("1".into()));
+        assert_eq!(check("isolate", " No \n"), Ok("0".into()));
+        assert_eq!(check("devices", "auto eth0 eth1\n"), Ok("auto".into()));
+        assert_eq!(check("devices", "eth1, eth0"), Ok("eth0 eth1".into()));
+        assert_eq!(check("priority_high", "off"), Ok("off".into()));
+    }
+
+    #[test]
+    fn what_is_expected_is_said() {
+        let cases = [
+            ("mode", "fast", "expected off, batch, sync or express"),
+            ("isolate", "2", "expected on or off"),
+            ("quantum", "+4", "expected a number from 1 to 64"),
+            ("quantum", "", "expected a number from 1 to 64"),
+            (
+                "receiver_slice_us",
+                "99",
+                "expected 0 or a number from 100 to 100000",
+            ),
+            (
+                "priority_high",
+                "-1",
+                "expected off or a number from 0 to 4294967295",
+            ),
+            ("devices", " ", "expected auto or names of network devices"),
+            (
+                "devices",
+                "a/b",
+                "expected auto or names of network devices",
+            ),
+        ];
+
+        for (name, text, expected) in cases {
+            assert_eq!(check(name, text), Err(expected.into()), "{name}={text}");
+        }
+    }
+}

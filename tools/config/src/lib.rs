@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The configuration of the kernel module prism: what it is now, what a file says it should be, and how
+//! to get from one to the other.
+//!
+//! Values are checked by the code that the module itself checks them with. What is there is read from
+//! the module's files, which `Documentation/ABI/testing` describes.
+
+#[path = "../../../prism/classify/mod.rs"]
+pub mod classify;
+mod counter;
+mod field;
+mod file;
+mod knob;
+mod module;
+mod plan;
+mod state;
+mod text;
+
+pub use self::{
+    classify::rule,
+    counter::{
+        Counter,
+        Group,
+        COUNTERS, //
+    },
+    field::{
+        set_named,
+        Field,
+        SetError, //
+    },
+    file::{
+        Problem,
+        Problems, //
+    },
+    knob::{
+        Expected,
+        Kind,
+        Knob,
+        NoKnob,
+        KNOBS, //
+    },
+    module::{
+        Counts,
+        Error,
+        Lock,
+        Module, //
+    },
+    plan::{
+        Change,
+        Failure,
+        Plan,
+        Target, //
+    },
+    state::{
+        new_rule,
+        Named,
+        State, //
+    },
+};

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use std::cell::RefCell;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    file::tests::state as any_state,
+    knob::KNOBS, //
+};
+
+/// A module of which a call fails.
+struct Fake {
+    state: RefCell<State>,
+    /// How many calls succeed before one fails, and all are counted.
+    until: RefCell<usize>,
+    calls: RefCell<usize>,
+}
+
+impl Fake {
+    fn new(state: &State, until: usize) -> Self {
+        Self {
+            state: RefCell::new(state.clone()),
+            until: RefCell::new(until),
+            calls: RefCell::new(0),
+        }
+    }
+
+    fn call(
+        &self,
+        what: &str,
+        f: impl FnOnce(&mut State) -> Result<(), &'static str>,
+    ) -> Result<(), Error> {
+        let refused = |why: &str| Error::Refused {
+            what: what.to_owned(),
+            why: why.to_owned(),
+        };
+
+        *self.calls.borrow_mut() += 1;
+        let until = *self.until.borrow();
+        *self.until.borrow_mut() = until.wrapping_sub(1);
+        if until == 0 {
+            return Err(refused("no memory"));
+        }
+        f(&mut self.state.borrow_mut()).map_err(refused)
+    }
+}
+
+impl Target for Fake {
+    fn state(&self) -> Result<State, Error> {
+        Ok(self.state.borrow().clone())
+    }
+
+    fn make(&self, name: &str) -> Result<(), Error> {
+        self.call("make", |state| {
+            match state.rules.insert(name.to_owned(), new_rule()) {
+                None => Ok(()),
+                Some(_) => Err("there is one"),
+            }
+        })
+    }
+
+    fn remove(&self, name: &str) -> Result<(), Error> {
+        self.call("remove", |state| {
+            state.rules.remove(name).map(|_| ()).ok_or("there is none")
+        })
+    }
+
+    fn set(&self, name: &str, field: Field, text: &str) -> Result<(), Error> {
+        self.call("set", |state| {
+            let rule = state.rules.get_mut(name).ok_or("there is none")?;
+
+            if rule.enabled {
+                return Err("it is enabled");
+            }
+            field.set(rule, text).map_err(|_| "a bad value")
+        })
+    }
+
+    fn enable(&self, name: &str, is_enabled: bool) -> Result<(), Error> {
+        self.call("enable", |state| {
+            let rule = state.rules.get_mut(name).ok_or("there is none")?;
+
+            if is_enabled {
+                rule.flows.validate().map_err(|_| "not to be enabled")?;
+            }
+            rule.enabled = is_enabled;
+            Ok(())
+        })
+    }
+
+    fn turn(&self, knob: &Knob, text: &str) -> Result<(), Error> {
+        self.call("turn", |state| {
+            state.knobs.insert(knob.name, text.to_owned());
+            Ok(())
+        })
+    }
+}
+
+/// The same with some knobs turned.
+fn wanted() -> impl Strategy<Value = State> {
+    (any_state(), any::<bool>(), 1u32..64).prop_map(|(mut state, isolate, quantum)| {
+        state.knobs.insert("isolate", u8::from(isolate).to_string());
+        state.knobs.insert("quantum", quantum.to_string());
+        state
+    })
+}
+
+fn state(text: &str) -> State {
+    let mut state: State = text.parse().unwrap();
+
+    for knob in &KNOBS {
+        state
+            .knobs
+            .entry(knob.name)
+            .or_insert_with(|| knob.default.to_owned());
+    }
+    state
+}
+
+#[test]
+fn a_plan_is_shown() {
+    let now = state("[rules.a]\nvni = 1\n[rules.b]\nvni = 2\n[rules.c]\nvni = 3\n");
+    let wanted = "mode = 'sync'\nisolate = 1\n[rules.a]\nvni = 1\nrate = 9\n[rules.c]\nvni = 3\n[rules.d]\nvni = 4\nenabled = false\n"
+        .parse()
+        .unwrap();
+    let plan = Plan::new(&now, &wanted, |_| false);
+
+    assert_eq!(
+        plan.to_string(),
+        "- rule b vni=2 class=high\n\
+         - rule a vni=1 class=high\n\
+         + rule a vni=1 class=high rate=9\n\
+         + rule d vni=4 class=high (disabled)\n\
+         - isolate=0\n\
+         + isolate=1\n\
+         - mode=off\n\
+         + mode=sync\n"
+    );
+}
+
+#[test]
+fn rules_of_others_stay() {
+    let now = state("[rules.a]\nvni = 1\n[rules.'docker:b']\nvni = 2\n");
+    let plan = Plan::new(&now, &State::default(), |name| name.starts_with("docker:"));
+
+    assert_eq!(plan.to_string(), "- rule a vni=1 class=high\n");
+}
+
+#[test]
+fn what_cannot_be_undone_is_told() {
+    // Making the second rule fails, and then removing the first.
+    struct Stubborn(Fake);
+    impl Target for Stubborn {
+        fn state(&self) -> Result<State, Error> {
+            self.0.state()
+        }
+        fn make(&self, name: &str) -> Result<(), Error> {
+            self.0.make(name)
+        }
+        fn remove(&self, name: &str) -> Result<(), Error> {
+            Err(Error::NoRule(name.to_owned()))
+        }
+        fn set(&self, name: &str, field: Field, text: &str) -> Result<(), Error> {
+            self.0.set(name, field, text)
+        }
+        fn enable(&self, name: &str, is_enabled: bool) -> Result<(), Error> {
+            self.0.enable(name, is_enabled)
+        }
+        fn turn(&self, knob: &Knob, text: &str) -> Result<(), Error> {
+            self.0.turn(knob, text)
+        }
+    }
+    let wanted = "[rules.a]\nvni = 1\n[rules.b]\nvni = 2\n".parse().unwrap();
+    let plan = Plan::new(&State::default(), &wanted, |_| false);
+    // Three calls make a rule.
+    let target = Stubborn(Fake::new(&State::default(), 3));
+
+    let failure = plan.carry_out(&target).unwrap_err();
+    assert_eq!(
+        failure.to_string(),
+        "make: no memory; and what had been done could not be undone: there is no rule a"
+    );
+}
+
+proptest! {
+    #[test]
+    fn what_is_wanted_comes_about(now in any_state(), wanted in wanted()) {
+        let target = Fake::new(&now, usize::MAX);
+
+        Plan::new(&now, &wanted, |_| false).carry_out(&target).unwrap();
+        prop_assert_eq!(target.state().unwrap(), wanted);
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_fails(now in any_state(), wanted in wanted()) {
+        let plan = Plan::new(&now, &wanted, |_| false);
+        let all = Fake::new(&now, usize::MAX);
+
+        plan.carry_out(&all).unwrap();
+        for until in 0..*all.calls.borrow() {
+            let target = Fake::new(&now, until);
+            let failure = plan.carry_out(&target).unwrap_err();
+
+            prop_assert!(matches!(failure, Failure::Undone(_)), "{failure}");
+            prop_assert_eq!(&target.state().unwrap(), &now, "after {} calls", until);
+        }
+    }
+
+    #[test]
+    fn there_is_nothing_to_do_twice(state in any_state()) {
+        prop_assert!(Plan::new(&state, &state, |_| false).is_empty());
+    }
+}

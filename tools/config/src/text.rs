@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Text of others in messages of ours.
+
+use std::fmt;
+
+/// Text in quotes, with what a terminal would obey made visible.
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0.escape_debug())
+    }
+}
+
+/// The one of `known` that `word` may have been meant to be, as the end of a message.
+pub(crate) fn meant<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    known
+        .map(|name| (distance(word, name), name))
+        .filter(|(distance, name)| *distance <= name.len() / 3)
+        .min()
+        .map_or_else(String::new, |(_, name)| format!("; is it {name}?"))
+}
+
+/// How many letters have to be changed, added or left out (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+
+    for (i, left) in a.chars().enumerate() {
+        let mut before = i;
+        row[0] = i + 1;
+        for (j, right) in b.iter().enumerate() {
+            let changed = before + usize::from(left != *right);
+
+            before = row[j + 1];
+            row[j + 1] = changed.min(before + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_words_are_found() {
+        let names = || ["destination", "destination_port", "rate"].into_iter();
+
+        assert_eq!(meant("destinations", names()), "; is it destination?");
+        assert_eq!(meant("rat", names()), "; is it rate?");
+        assert_eq!(meant("colour", names()), "");
+    }
+
+    #[test]
+    fn terminals_are_not_obeyed() {
+        assert_eq!(Quoted("a\u{1b}[2J\n").to_string(), r#""a\u{1b}[2J\n""#);
+    }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Knobs: `mode`, `isolate`, `get` and `set`.
+
+use std::collections::BTreeMap;
+
+use prism_config::{
+    Knob,
+    Module,
+    KNOBS, //
+};
+
+use super::{
+    change,
+    pair, //
+};
+use crate::{
+    error::Error,
+    output::{
+        Output,
+        Table, //
+    }, //
+};
+
+/// One knob: its value, or a new one.
+pub(super) fn show_or_set(
+    out: &mut Output,
+    name: &str,
+    value: Option<String>,
+) -> Result<(), Error> {
+    let knob = find(name)?;
+
+    match value {
+        Some(value) => turn(&[(knob, value.as_str())]),
+        None => {
+            let value = Module::open()?.value(knob.name)?;
+            let values = BTreeMap::from([(knob.name, &value)]);
+
+            out.print(&values, |out| writeln!(out, "{value}"))?;
+            Ok(())
+        }
+    }
+}
+
+/// Some knobs, or all.
+pub(super) fn get(out: &mut Output, names: &[String]) -> Result<(), Error> {
+    let module = Module::open()?;
+    let knobs: Vec<&Knob> = match names {
+        [] => KNOBS.iter().collect(),
+        names => names
+            .iter()
+            .map(|name| find(name))
+            .collect::<Result<_, _>>()?,
+    };
+    let mut values = BTreeMap::new();
+    let mut table = Table::new(&["KNOB", "VALUE", "DEFAULT", "TAKES", "WHAT"]);
+
+    for knob in knobs {
+        let value = module.value(knob.name)?;
+
+        table.line(vec![
+            knob.name.to_owned(),
+            value.clone(),
+            knob.default.to_owned(),
+            knob.kind.to_string(),
+            knob.what.to_owned(),
+        ]);
+        values.insert(knob.name, value);
+    }
+    out.print(&values, |out| table.print(out))?;
+    Ok(())
+}
+
+/// Several at once.
+pub(super) fn set(values: &[String]) -> Result<(), Error> {
+    let values = values.iter().map(|text| {
+        let (name, value) = pair(text)?;
+
+        Ok((find(name)?, value))
+    });
+
+    turn(&values.collect::<Result<Vec<_>, Error>>()?)
+}
+
+fn turn(values: &[(&Knob, &str)]) -> Result<(), Error> {
+    let checked = values.iter().map(|(knob, text)| {
+        let refused =
+            |why| Error::Value(format!("{}=\"{}\": {why}", knob.name, text.escape_debug()));
+
+        Ok((knob.name, knob.check(text).map_err(refused)?))
+    });
+    let checked: Vec<_> = checked.collect::<Result<_, Error>>()?;
+
+    change(|state| {
+        state.knobs.extend(checked);
+        Ok(())
+    })
+}
+
+fn find(name: &str) -> Result<&'static Knob, Error> {
+    Knob::find(name).map_err(|why| Error::Value(why.to_string()))
+}

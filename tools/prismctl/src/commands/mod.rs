@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The commands.
+
+mod config;
+mod knob;
+mod rule;
+mod stats;
+mod status;
+
+use std::process::ExitCode;
+
+use prism_config::{
+    Lock,
+    Module,
+    Plan,
+    State,
+    Target, //
+};
+
+use crate::{
+    cli::{
+        Command,
+        Rule, //
+    },
+    doctor::doctor,
+    error::Error,
+    output::Output, //
+};
+
+/// Does what a command says. The exit status, where it is not a failure that decides.
+pub(crate) fn run(command: Command, out: &mut Output) -> Result<ExitCode, Error> {
+    match command {
+        Command::Status => status::status(out)?,
+        Command::Rule(Rule::Add {
+            name,
+            fields,
+            disabled,
+        }) => rule::add(&name, &fields, disabled)?,
+        Command::Rule(Rule::Set { name, fields }) => rule::set(&name, &fields)?,
+        Command::Rule(Rule::Del { names }) => rule::del(&names)?,
+        Command::Rule(Rule::List) => rule::list(out)?,
+        Command::Rule(Rule::Show { name }) => rule::show(out, &name)?,
+        Command::Mode { mode } => knob::show_or_set(out, "mode", mode)?,
+        Command::Isolate { isolate } => knob::show_or_set(out, "isolate", isolate)?,
+        Command::Get { knobs } => knob::get(out, &knobs)?,
+        Command::Set { values } => knob::set(&values)?,
+        Command::Apply { file, check: true } => config::check(&file)?,
+        Command::Apply { file, check: false } => config::apply(out, &file)?,
+        Command::Save { file } => config::save(out, file)?,
+        Command::Diff { file } => return config::diff(out, &file),
+        Command::Doctor { wait } => doctor(out, wait)?,
+        Command::Stats { all } => stats::stats(out, all)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Has `f` change a copy of the configuration, and then makes it like that.
+fn change(f: impl FnOnce(&mut State) -> Result<(), Error>) -> Result<(), Error> {
+    let module = Module::open()?;
+    let _lock = Lock::take()?;
+    let now = module.state()?;
+    let mut wanted = now.clone();
+
+    f(&mut wanted)?;
+    Ok(Plan::new(&now, &wanted, |_| false).carry_out(&module)?)
+}
+
+/// What stands on either side of the first `=`.
+fn pair(text: &str) -> Result<(&str, &str), Error> {
+    text.split_once('=')
+        .ok_or_else(|| Error::Value(format!("\"{}\": expected NAME=VALUE", text.escape_debug())))
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is wrong with a host, by two looks at it.
+
+use serde::Serialize;
+
+use super::host::{
+    Cpu,
+    Device,
+    Host,
+    Network, //
+};
+
+/// Something that an operator should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Finding {
+    pub(super) severity: Severity,
+    /// What it is, in a sentence or two.
+    pub(super) what: String,
+    /// What mends it.
+    pub(super) commands: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Severity {
+    /// It happened between the two looks.
+    Now,
+    /// It has happened since the host booted.
+    Earlier,
+    /// It is how something is set.
+    Setting,
+}
+
+/// Per cent of a CPU's time in softirq from which on it does hardly anything else.
+const PINNED: u64 = 80;
+/// And of another's, up to which it has time.
+const IDLE: u64 = 30;
+
+/// What is found, the most urgent first.
+pub(super) fn of(before: &Host, now: &Host) -> Vec<Finding> {
+    let mut findings = Vec::new();
+
+    findings.extend(backlog(before, now));
+    findings.extend(pinned(before, now));
+    findings.extend(squeezed(before, now));
+    findings.extend(overlay_queues(before, now));
+    findings.extend(rings(before, now));
+    findings.extend(checksums(before, now));
+    findings.extend(fragments(before, now));
+    findings.extend(buffers(before, now));
+    findings.extend(spread(now));
+    findings.extend(merged(before, now));
+    findings.sort_by_key(|finding| finding.severity);
+    findings
+}
+
+/// When a count moved, and by how much; `None` where it is zero.
+fn moved(before: u64, now: u64) -> Option<(Severity, u64)> {
+    match now.saturating_sub(before) {
+        0 if now == 0 => None,
+        0 => Some((Severity::Earlier, now)),
+        more => Some((Severity::Now, more)),
+    }
+}
+
+/// The sum of a count over CPUs, and the CPU that has most of it.
+fn over_cpus(
+    before: &Host,
+    now: &Host,
+    count: impl Fn(&Cpu) -> u64,
+) -> Option<(Severity, u64, u32)> {
+    let sum = |host: &Host| host.cpus.values().map(&count).sum();
+    let more = |number: &u32, cpu: &Cpu| {
+        let earlier = before.cpus.get(number).map_or(0, &count);
+
+        count(cpu).saturating_sub(earlier)
+    };
+    let (severity, packets) = moved(sum(before), sum(now))?;
+    let (most, _) = now
+        .cpus
+        .iter()
+        .max_by_key(|(number, cpu)| (more(number, cpu), count(cpu)))?;
+
+    Some((severity, packets, *most))
+}
+
+fn backlog(before: &Host, now: &Host) -> Option<Finding> {
+    let (severity, packets, cpu) = over_cpus(before, now, |cpu| cpu.dropped)?;
+
+    Some(Finding {
+        severity,
+        what: format!(
+            "{packets} packets were dropped in front of containers, most on CPU {cpu}: its backlog takes \
+             net.core.netdev_max_backlog={} packets. Packets of class high do not pass it in mode sync; others \
+             wait for a larger one to fill.",
+            now.max_backlog
+        ),
+        commands: vec![
+            "prismctl mode sync".to_owned(),
+            format!("sysctl -w net.core.netdev_max_backlog={}", now.max_backlog.max(1) * 4),
+        ],
+    })
+}
+
+/// Of a CPU's time between two looks, how many per cent were in softirq.
+fn in_softirq(before: &Host, number: u32, cpu: &Cpu) -> Option<u64> {
+    let earlier = before.cpus.get(&number)?;
+    let ticks = cpu
+        .ticks
+        .checked_sub(earlier.ticks)
+        .filter(|ticks| *ticks != 0)?;
+
+    Some(cpu.softirq.saturating_sub(earlier.softirq) * 100 / ticks)
+}
+
+fn pinned(before: &Host, now: &Host) -> Option<Finding> {
+    let share = |(number, cpu): (&u32, &Cpu)| Some((in_softirq(before, *number, cpu)?, *number));
+    let mut shares: Vec<(u64, u32)> = now.cpus.iter().filter_map(share).collect();
+
+    shares.sort_unstable();
+    let (least, idle) = *shares.first()?;
+    let (most, busy) = *shares.last()?;
+    if most < PINNED || least > IDLE {
+        return None;
+    }
+
+    let narrow = now
+        .devices
+        .iter()
+        .filter(|(_, device)| device.is_hardware && device.rx_queues < now.cpus.len());
+    let mut commands: Vec<String> = narrow
+        .map(|(name, _)| format!("ethtool -L {name} combined {}", now.cpus.len()))
+        .collect();
+    commands.push("prismctl isolate on".to_owned());
+    Some(Finding {
+        severity: Severity::Now,
+        what: format!(
+            "CPU {busy} spends {most} % of its time in softirq, and CPU {idle} {least} %: what is received comes to \
+             one CPU. Where the NIC has more queues, they spread flows; isolation keeps class high from waiting for \
+             the rest."
+        ),
+        commands,
+    })
+}
+
+fn squeezed(before: &Host, now: &Host) -> Option<Finding> {
+    let (severity, times, cpu) = over_cpus(before, now, |cpu| cpu.squeezed)?;
+
+    // It happens at boot, and that nobody minds.
+    (severity == Severity::Now).then(|| Finding {
+        severity,
+        what: format!(
+            "The kernel ended a softirq {times} times before all was received, most on CPU {cpu}: there is more \
+             traffic than time for it, and what is left waits for ksoftirqd."
+        ),
+        commands: vec!["prismctl isolate on".to_owned()],
+    })
+}
+
+fn overlay_queues(before: &Host, now: &Host) -> Vec<Finding> {
+    let finding = |(name, device): (&String, &Device)| {
+        let is_overlay = matches!(device.kind.as_deref(), Some("vxlan" | "geneve"));
+        let earlier = before.devices.get(name)?;
+        let (severity, packets) =
+            moved(earlier.rx_dropped, device.rx_dropped).filter(|_| is_overlay)?;
+
+        Some(Finding {
+            severity,
+            what: format!(
+                "{packets} packets were dropped by the overlay's device {name}: its queue (gro_cells) was full, or they \
+                 were for nobody. Packets of class high do not pass the queue in mode sync."
+            ),
+            commands: vec![
+                "prismctl mode sync".to_owned(),
+                format!("sysctl -w net.core.netdev_max_backlog={}", now.max_backlog.max(1) * 4),
+            ],
+        })
+    };
+
+    now.devices.iter().filter_map(finding).collect()
+}
+
+fn rings(before: &Host, now: &Host) -> Vec<Finding> {
+    let finding = |(name, device): (&String, &Device)| {
+        let earlier = before.devices.get(name)?;
+        let (severity, packets) =
+            moved(earlier.rx_missed, device.rx_missed).filter(|_| device.is_hardware)?;
+
+        Some(Finding {
+            severity,
+            what: format!(
+                "{packets} packets were lost in the ring of {name}: the CPU did not look at it in time. With isolation \
+                 the ring is emptied between any two turns."
+            ),
+            commands: vec!["prismctl isolate on".to_owned(), format!("ethtool -G {name} rx 4096")],
+        })
+    };
+
+    now.devices.iter().filter_map(finding).collect()
+}
+
+/// The counts of network namespaces that moved.
+fn over_networks(
+    before: &Host,
+    now: &Host,
+    count: impl Fn(&Network) -> u64,
+) -> Vec<(Severity, u64, String)> {
+    let counts = |(name, network): (&String, &Network)| {
+        let earlier = before
+            .networks
+            .get(name)
+            .map_or_else(|| count(network), &count);
+        let (severity, packets) = moved(earlier, count(network))?;
+
+        Some((severity, packets, name.clone()))
+    };
+
+    now.networks.iter().filter_map(counts).collect()
+}
+
+fn checksums(before: &Host, now: &Host) -> Vec<Finding> {
+    let overlays: Vec<&String> = now
+        .devices
+        .iter()
+        .filter(|(_, device)| device.kind.as_deref() == Some("vxlan"))
+        .map(|(name, _)| name)
+        .collect();
+    let commands: Vec<String> = match overlays.as_slice() {
+        [] => vec!["ethtool -K DEVICE tx-checksum-ip-generic off".to_owned()],
+        names => names
+            .iter()
+            .map(|name| format!("ethtool -K {name} tx-checksum-ip-generic off"))
+            .collect(),
+    };
+
+    over_networks(before, now, |network| network.checksum_errors)
+        .into_iter()
+        .map(|(severity, packets, process)| Finding {
+            severity,
+            what: format!(
+                "{packets} packets with a wrong checksum were dropped in the network of process {process}. If they came \
+                 through an overlay, the sender's NIC may compute checksums inside tunnels wrongly; there, have them \
+                 computed before:"
+            ),
+            commands: commands.clone(),
+        })
+        .collect()
+}
+
+fn fragments(before: &Host, now: &Host) -> Vec<Finding> {
+    over_networks(before, now, |network| network.fragments)
+        .into_iter()
+        .filter(|(severity, ..)| *severity == Severity::Now)
+        .map(|(severity, packets, process)| Finding {
+            severity,
+            what: format!(
+                "{packets} fragments were received in the network of process {process}: an MTU is too large for what is \
+                 below it. Fragments are not looked up. An overlay over IPv4 takes 50 bytes, one over IPv6 70."
+            ),
+            commands: vec!["ip link set DEVICE mtu 1450".to_owned()],
+        })
+        .collect()
+}
+
+fn buffers(before: &Host, now: &Host) -> Vec<Finding> {
+    over_networks(before, now, |network| network.buffer_errors)
+        .into_iter()
+        .filter(|(severity, ..)| *severity == Severity::Now)
+        .map(|(severity, packets, process)| Finding {
+            severity,
+            what: format!(
+                "{packets} datagrams were dropped at sockets in the network of process {process}: who should read them does \
+                 not get to it. A shorter time slice has receivers of class high run sooner."
+            ),
+            commands: vec![
+                "prismctl set receiver_slice_us=100".to_owned(),
+                "sysctl -w net.core.rmem_default=4194304".to_owned(),
+            ],
+        })
+        .collect()
+}
+
+fn spread(now: &Host) -> Vec<Finding> {
+    let finding = |(name, device): (&String, &Device)| {
+        (!device.rps_queues.is_empty()).then(|| Finding {
+            severity: Severity::Setting,
+            what: format!(
+                "RPS is on for {name}: packets wait in another CPU's backlog once more, and none takes the short way of \
+                 mode express. Where the NIC has as many queues as there are CPUs, it is not needed."
+            ),
+            commands: device
+                .rps_queues
+                .iter()
+                .map(|queue| format!("echo 0 >{queue}/rps_cpus"))
+                .collect(),
+        })
+    };
+
+    now.devices.iter().filter_map(finding).collect()
+}
+
+fn merged(before: &Host, now: &Host) -> Option<Finding> {
+    let count = |host: &Host| host.module.get("unclassified_merged").copied().unwrap_or(0);
+    let (severity, packets) = moved(count(before), count(now))?;
+    let nics = now.devices.iter().filter(|(_, device)| device.is_hardware);
+
+    Some(Finding {
+        severity,
+        what: format!(
+            "{packets} packets came merged from hardware or from a virtual NIC's other side and were not looked up: \
+             they go the kernel's way."
+        ),
+        commands: nics.map(|(name, _)| format!("ethtool -K {name} lro off rx-gro-hw off")).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

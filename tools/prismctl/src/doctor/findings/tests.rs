@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// Two CPUs, a NIC, an overlay, the host's network, and nothing wrong.
+fn host() -> Host {
+    let device = |kind: Option<&str>| Device {
+        kind: kind.map(str::to_owned),
+        is_hardware: kind.is_none(),
+        rx_queues: 1,
+        ..Device::default()
+    };
+    let cpu = Cpu {
+        ticks: 1000,
+        ..Cpu::default()
+    };
+
+    Host {
+        cpus: BTreeMap::from([(0, cpu), (1, cpu)]),
+        max_backlog: 1000,
+        devices: BTreeMap::from([
+            ("eth0".to_owned(), device(None)),
+            ("vx0".to_owned(), device(Some("vxlan"))),
+        ]),
+        networks: BTreeMap::from([("1 (init)".to_owned(), Network::default())]),
+        module: BTreeMap::new(),
+    }
+}
+
+/// What is found where `f` happened to a host since the first look, and what is where it happened
+/// before.
+fn found(f: impl Fn(&mut Host)) -> (Vec<Finding>, Vec<Finding>) {
+    let (before, mut now) = (host(), host());
+
+    f(&mut now);
+    (of(&before, &now), of(&now, &now))
+}
+
+fn only(findings: &[Finding]) -> &Finding {
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    &findings[0]
+}
+
+#[test]
+fn nothing_is_wrong_with_a_good_host() {
+    assert_eq!(found(|_| ()), (vec![], vec![]));
+}
+
+#[test]
+fn backlog_drops() {
+    let (now, later) = found(|host| host.cpus.get_mut(&1).unwrap().dropped = 9);
+
+    let finding = only(&now);
+    assert_eq!(finding.severity, Severity::Now);
+    assert!(finding
+        .what
+        .starts_with("9 packets were dropped in front of containers, most on CPU 1"));
+    assert_eq!(
+        finding.commands[1],
+        "sysctl -w net.core.netdev_max_backlog=4000"
+    );
+    assert_eq!(only(&later).severity, Severity::Earlier);
+}
+
+#[test]
+fn a_cpu_that_is_pinned() {
+    let busy = |share: u64, other: u64| {
+        move |host: &mut Host| {
+            for (cpu, softirq) in [(0, share), (1, other)] {
+                let cpu = host.cpus.get_mut(&cpu).unwrap();
+
+                cpu.ticks += 200;
+                cpu.softirq += softirq * 2;
+            }
+        }
+    };
+    let (now, later) = found(busy(97, 3));
+    let finding = only(&now);
+
+    assert!(finding
+        .what
+        .starts_with("CPU 0 spends 97 % of its time in softirq, and CPU 1 3 %"));
+    assert_eq!(finding.commands[0], "ethtool -L eth0 combined 2");
+    assert_eq!(later, []);
+    // Where all are busy, or none, there is nothing to spread.
+    assert_eq!(found(busy(97, 60)).0, []);
+    assert_eq!(found(busy(60, 3)).0, []);
+}
+
+#[test]
+fn what_is_squeezed_now() {
+    let (now, later) = found(|host| host.cpus.get_mut(&0).unwrap().squeezed = 2);
+
+    assert!(only(&now)
+        .what
+        .starts_with("The kernel ended a softirq 2 times"));
+    assert_eq!(later, []);
+}
+
+#[test]
+fn an_overlay_that_drops() {
+    let (now, later) = found(|host| host.devices.get_mut("vx0").unwrap().rx_dropped = 5);
+
+    assert!(only(&now).what.contains("overlay's device vx0"));
+    assert_eq!(only(&later).severity, Severity::Earlier);
+    // What a NIC drops is what nobody wants.
+    assert_eq!(
+        found(|host| host.devices.get_mut("eth0").unwrap().rx_dropped = 5).0,
+        []
+    );
+}
+
+#[test]
+fn a_ring_that_overflows() {
+    let (now, _) = found(|host| host.devices.get_mut("eth0").unwrap().rx_missed = 5);
+
+    assert!(only(&now)
+        .what
+        .starts_with("5 packets were lost in the ring of eth0"));
+}
+
+#[test]
+fn wrong_checksums() {
+    let (now, later) = found(|host| host.networks.get_mut("1 (init)").unwrap().checksum_errors = 4);
+
+    assert!(only(&now).what.contains("network of process 1 (init)"));
+    assert_eq!(
+        only(&now).commands,
+        ["ethtool -K vx0 tx-checksum-ip-generic off"]
+    );
+    assert_eq!(only(&later).severity, Severity::Earlier);
+}
+
+#[test]
+fn fragments_and_full_sockets_now() {
+    let (now, later) = found(|host| {
+        let network = host.networks.get_mut("1 (init)").unwrap();
+
+        (network.fragments, network.buffer_errors) = (3, 2);
+    });
+
+    assert_eq!(now.len(), 2, "{now:?}");
+    assert_eq!(later, []);
+}
+
+#[test]
+fn a_network_that_is_new_has_its_past() {
+    let (now, _) = found(|host| {
+        let network = Network {
+            checksum_errors: 1,
+            ..Network::default()
+        };
+
+        host.networks.insert("99 (sh)".to_owned(), network);
+    });
+
+    assert_eq!(only(&now).severity, Severity::Earlier);
+}
+
+#[test]
+fn rps() {
+    let queue = "/sys/class/net/eth0/queues/rx-0";
+    let (now, later) =
+        found(|host| host.devices.get_mut("eth0").unwrap().rps_queues = vec![queue.to_owned()]);
+
+    assert_eq!(only(&now).commands, [format!("echo 0 >{queue}/rps_cpus")]);
+    assert_eq!(now, later);
+}
+
+#[test]
+fn what_comes_merged() {
+    let (now, _) = found(|host| {
+        host.module.insert("unclassified_merged".to_owned(), 8);
+    });
+
+    assert_eq!(
+        only(&now).commands,
+        ["ethtool -K eth0 lro off rx-gro-hw off"]
+    );
+}
+
+#[test]
+fn the_most_urgent_comes_first() {
+    let (now, _) = found(|host| {
+        host.devices.get_mut("eth0").unwrap().rps_queues = vec!["q".to_owned()];
+        host.cpus.get_mut(&0).unwrap().dropped = 1;
+    });
+
+    assert!(now.is_sorted_by_key(|finding| finding.severity));
+    assert_eq!(now.len(), 2);
+}

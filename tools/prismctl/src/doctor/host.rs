@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the kernel counts and how it is set, as files of `/proc` and `/sys` have it.
+
+use std::{
+    collections::{
+        BTreeMap,
+        BTreeSet, //
+    },
+    fs, io,
+    path::{
+        Path,
+        PathBuf, //
+    },
+};
+
+use crate::error::Error;
+
+/// A host at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Host {
+    pub(super) cpus: BTreeMap<u32, Cpu>,
+    /// `net.core.netdev_max_backlog`.
+    pub(super) max_backlog: u64,
+    pub(super) devices: BTreeMap<String, Device>,
+    /// By the process that was found in each, the host's own first.
+    pub(super) networks: BTreeMap<String, Network>,
+    /// The counters of the module, if it is loaded.
+    pub(super) module: BTreeMap<String, u64>,
+}
+
+/// What a CPU has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Cpu {
+    /// Of `/proc/net/softnet_stat`: packets that its backlog had no room for.
+    pub(super) dropped: u64,
+    /// And times that its softirq had to end before all was received.
+    pub(super) squeezed: u64,
+    /// Of `/proc/stat`, in ticks: in softirq, and in all.
+    pub(super) softirq: u64,
+    pub(super) ticks: u64,
+}
+
+/// A device of the initial network namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Device {
+    /// What it is: `vxlan`, `bridge`, ...; none for a NIC.
+    pub(super) kind: Option<String>,
+    /// Whether it is a piece of hardware, or what a guest takes for that.
+    pub(super) is_hardware: bool,
+    pub(super) rx_queues: usize,
+    /// Those that spread what they receive over CPUs (RPS).
+    pub(super) rps_queues: Vec<String>,
+    pub(super) rx_dropped: u64,
+    pub(super) rx_missed: u64,
+}
+
+/// A network namespace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Network {
+    /// Segments and datagrams with a wrong checksum.
+    pub(super) checksum_errors: u64,
+    /// Fragments that were received.
+    pub(super) fragments: u64,
+    /// Datagrams that a socket had no room for.
+    pub(super) buffer_errors: u64,
+}
+
+impl Host {
+    /// The host that this runs on.
+    pub(super) fn read() -> Result<Self, Error> {
+        let mut cpus = softnet(&read(Path::new("/proc/net/softnet_stat"))?);
+
+        for (cpu, (softirq, ticks)) in times(&read(Path::new("/proc/stat"))?) {
+            let cpu = cpus.entry(cpu).or_default();
+
+            (cpu.softirq, cpu.ticks) = (softirq, ticks);
+        }
+        Ok(Self {
+            cpus,
+            max_backlog: number(Path::new("/proc/sys/net/core/netdev_max_backlog")),
+            devices: devices()?,
+            networks: networks(),
+            module: prism_config::Module::open()
+                .and_then(|module| module.counters())
+                .unwrap_or_default(),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|why| io_error(path, why))
+}
+
+fn io_error(path: &Path, why: io::Error) -> Error {
+    Error::Io {
+        path: path.to_owned(),
+        why,
+    }
+}
+
+/// The number in a file; zero where the kernel has no such file.
+fn number(path: &Path) -> u64 {
+    fs::read_to_string(path)
+        .ok()
+        .and_then(|text| text.trim_end().parse().ok())
+        .unwrap_or(0)
+}
+
+/// `/proc/net/softnet_stat`: a line for each CPU that is online, in hexadecimal. The first columns are
+/// what was processed, dropped and squeezed; the thirteenth is the CPU.
+fn softnet(text: &str) -> BTreeMap<u32, Cpu> {
+    let line = |(number, line): (usize, &str)| {
+        let words: Vec<u64> = line
+            .split_ascii_whitespace()
+            .map(|word| u64::from_str_radix(word, 16).unwrap_or(0))
+            .collect();
+        let cpu = words.get(12).copied().unwrap_or(number as u64);
+
+        Some((
+            u32::try_from(cpu).ok()?,
+            Cpu {
+                dropped: *words.get(1)?,
+                squeezed: *words.get(2)?,
+                ..Cpu::default()
+            },
+        ))
+    };
+
+    text.lines().enumerate().filter_map(line).collect()
+}
+
+/// `/proc/stat`: for each CPU its ticks in softirq, and all.
+fn times(text: &str) -> BTreeMap<u32, (u64, u64)> {
+    let line = |line: &str| {
+        let (name, rest) = line.split_once(' ')?;
+        let cpu = name.strip_prefix("cpu")?.parse().ok()?;
+        let ticks: Vec<u64> = rest
+            .split_ascii_whitespace()
+            .filter_map(|word| word.parse().ok())
+            .collect();
+
+        // What guests take is part of what users do.
+        Some((cpu, (*ticks.get(6)?, ticks.iter().take(8).sum())))
+    };
+
+    text.lines().filter_map(line).collect()
+}
+
+fn devices() -> Result<BTreeMap<String, Device>, Error> {
+    let class = Path::new("/sys/class/net");
+    let mut devices = BTreeMap::new();
+
+    for entry in fs::read_dir(class).map_err(|why| io_error(class, why))? {
+        let path = entry.map_err(|why| io_error(class, why))?.path();
+        // There is a file among them where bonds are.
+        let Some(name) = path.is_dir().then(|| path.file_name()).flatten() else {
+            continue;
+        };
+
+        devices.insert(name.to_string_lossy().into_owned(), device(&path));
+    }
+    Ok(devices)
+}
+
+fn device(path: &Path) -> Device {
+    let queues = queues(&path.join("queues"));
+    let is_spread = |queue: &&PathBuf| {
+        fs::read_to_string(queue.join("rps_cpus")).is_ok_and(|mask| has_bits(&mask))
+    };
+
+    Device {
+        kind: fs::read_to_string(path.join("uevent"))
+            .ok()
+            .and_then(|text| kind(&text)),
+        is_hardware: path.join("device").exists(),
+        rps_queues: queues
+            .iter()
+            .filter(is_spread)
+            .map(|queue| queue.display().to_string())
+            .collect(),
+        rx_queues: queues.len(),
+        rx_dropped: number(&path.join("statistics/rx_dropped")),
+        rx_missed: number(&path.join("statistics/rx_missed_errors")),
+    }
+}
+
+/// The queues that receive.
+fn queues(path: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let mut queues: Vec<_> = entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with("rx-"))
+        })
+        .collect();
+
+    queues.sort();
+    queues
+}
+
+/// Whether a mask of CPUs, such as `00000000,00000003`, has one.
+fn has_bits(mask: &str) -> bool {
+    mask.trim_end()
+        .chars()
+        .any(|digit| digit != '0' && digit != ',')
+}
+
+/// `DEVTYPE` of a uevent file.
+fn kind(text: &str) -> Option<String> {
+    let kind = |line: &str| Some(line.strip_prefix("DEVTYPE=")?.to_owned());
+
+    text.lines().find_map(kind)
+}
+
+/// All that processes are in, and may be looked at.
+fn networks() -> BTreeMap<String, Network> {
+    let mut seen = BTreeSet::new();
+    let mut networks = BTreeMap::new();
+    let mut processes: Vec<u32> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+
+    processes.sort_unstable();
+    for process in processes {
+        let path = PathBuf::from(format!("/proc/{process}"));
+        let Ok(id) = fs::read_link(path.join("ns/net")) else {
+            continue;
+        };
+
+        if seen.insert(id) {
+            let snmp = fs::read_to_string(path.join("net/snmp")).unwrap_or_default();
+            let command = fs::read_to_string(path.join("comm")).unwrap_or_default();
+
+            networks.insert(
+                format!("{process} ({})", command.trim_end()),
+                network(&snmp),
+            );
+        }
+    }
+    networks
+}
+
+/// `/proc/net/snmp`: for each protocol a line of names, and one of numbers.
+fn network(snmp: &str) -> Network {
+    let lines: Vec<&str> = snmp.lines().collect();
+    let value = |protocol: &str, name: &str| {
+        lines.chunks_exact(2).find_map(|pair| {
+            let names = pair[0].strip_prefix(protocol)?.strip_prefix(':')?;
+            let numbers = pair[1].strip_prefix(protocol)?.strip_prefix(':')?;
+            let place = names.split_ascii_whitespace().position(|it| it == name)?;
+
+            numbers
+                .split_ascii_whitespace()
+                .nth(place)?
+                .parse::<u64>()
+                .ok()
+        })
+    };
+    let sum = |values: &[(&str, &str)]| {
+        values
+            .iter()
+            .filter_map(|(protocol, name)| value(protocol, name))
+            .sum()
+    };
+
+    Network {
+        checksum_errors: sum(&[("Tcp", "InCsumErrors"), ("Udp", "InCsumErrors")]),
+        fragments: sum(&[("Ip", "ReasmReqds")]),
+        buffer_errors: sum(&[("Udp", "RcvbufErrors")]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn softnet_stat_is_read() {
+        let text = "\
+000004d2 00000007 0000000a 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000
+00000001 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000003 00000000 00000000
+";
+        let cpus = softnet(text);
+
+        assert_eq!(cpus.keys().copied().collect::<Vec<_>>(), [0, 3]);
+        assert_eq!((cpus[&0].dropped, cpus[&0].squeezed), (7, 10));
+    }
+
+    #[test]
+    fn stat_is_read() {
+        let text = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 10 1 20 500 3 0 66 0 4 0\ncpu11 1 0 1 1 0 0 97 0 0 0\nintr 1 2\n";
+
+        assert_eq!(
+            times(text),
+            BTreeMap::from([(0, (66, 600)), (11, (97, 100))])
+        );
+    }
+
+    #[test]
+    fn snmp_is_read() {
+        let text = "\
+Ip: Forwarding DefaultTTL ReasmReqds
+Ip: 1 64 12
+Tcp: RtoAlgorithm MaxConn InCsumErrors
+Tcp: 1 -1 3
+Udp: InDatagrams RcvbufErrors InCsumErrors
+Udp: 100 5 4
+UdpLite: InDatagrams RcvbufErrors InCsumErrors
+UdpLite: 100 50 40
+";
+
+        assert_eq!(
+            network(text),
+            Network {
+                checksum_errors: 7,
+                fragments: 12,
+                buffer_errors: 5
+            }
+        );
+        assert_eq!(network(""), Network::default());
+    }
+
+    #[test]
+    fn masks_are_read() {
+        assert!(has_bits("00000000,00000010\n"));
+        assert!(!has_bits("00000000,00000000\n"));
+    }
+
+    #[test]
+    fn kinds_are_read() {
+        assert_eq!(
+            kind("DEVTYPE=vxlan\nINTERFACE=vx0\n").as_deref(),
+            Some("vxlan")
+        );
+        assert_eq!(kind("INTERFACE=eth0\n"), None);
+    }
+}

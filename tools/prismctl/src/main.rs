@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `prismctl` controls the kernel module prism.
+
+mod cli;
+mod commands;
+mod doctor;
+mod error;
+mod output;
+
+use std::{
+    io::Write,
+    process::ExitCode, //
+};
+
+use clap::Parser;
+
+use self::{
+    cli::{
+        Cli,
+        Color, //
+    },
+    error::Error,
+    output::Output, //
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let choice = match cli.color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    };
+    let mut out = Output::new(
+        anstream::AutoStream::new(std::io::stdout().lock(), choice),
+        cli.json,
+    );
+
+    match commands::run(cli.command, &mut out) {
+        Ok(status) => status,
+        // Who reads no further wants no more.
+        Err(Error::Output(why)) if why.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            writeln!(std::io::stderr(), "prismctl: {why}").ok();
+            ExitCode::from(why.status())
+        }
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is printed.
+
+use std::io::{
+    self,
+    StdoutLock,
+    Write, //
+};
+
+use anstyle::{
+    AnsiColor,
+    Style, //
+};
+use serde::Serialize;
+
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default();
+
+/// Standard output, in one of two forms.
+pub(crate) struct Output {
+    out: anstream::AutoStream<StdoutLock<'static>>,
+    is_json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(out: anstream::AutoStream<StdoutLock<'static>>, is_json: bool) -> Self {
+        Self { out, is_json }
+    }
+
+    /// Prints `value` as JSON, or calls `f` to print it for people.
+    pub(crate) fn print<T: Serialize>(
+        &mut self,
+        value: &T,
+        f: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if self.is_json {
+            serde_json::to_writer_pretty(&mut self.out, value)?;
+            writeln!(self.out)?;
+        } else {
+            f(&mut self.out)?;
+        }
+        self.out.flush()
+    }
+}
+
+/// Text in a style.
+pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Lines whose columns stand below each other, two spaces apart. The first line is a heading.
+pub(crate) struct Table(Vec<Vec<String>>);
+
+impl Table {
+    pub(crate) fn new(heading: &[&str]) -> Self {
+        Self(vec![heading
+            .iter()
+            .map(|word| (*word).to_owned())
+            .collect()])
+    }
+
+    pub(crate) fn line(&mut self, cells: Vec<String>) {
+        self.0.push(cells);
+    }
+
+    pub(crate) fn print(&self, to: &mut dyn Write) -> io::Result<()> {
+        let columns = self.0.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column| {
+            let cells = self.0.iter().filter_map(|line| line.get(column));
+
+            cells
+                .map(|cell: &String| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+
+        for (number, line) in self.0.iter().enumerate() {
+            let cells = line
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:width$}"));
+            let text = cells.collect::<Vec<_>>().join("  ");
+            let style = if number == 0 { BOLD } else { Style::new() };
+
+            writeln!(to, "{}", styled(style, text.trim_end()))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other() {
+        let mut table = Table::new(&["A", "LONG"]);
+        let mut out = Vec::new();
+
+        table.line(vec!["word".into(), "x".into()]);
+        table.print(&mut out).unwrap();
+        assert_eq!(
+            anstream::adapter::strip_bytes(&out).into_vec(),
+            b"A     LONG\nword  x\n"
+        );
+    }
+}
