@@ -48,6 +48,7 @@ use crate::{
 };
 
 use super::{
+    log,
     selection,
     Field, //
 };
@@ -137,7 +138,14 @@ impl Knobs {
 
         self.switch
             .set_mode(mode)
-            .map_err(|why| self.no_hooks(field, value, why))
+            .map_err(|why| self.no_hooks(field, value, why))?;
+        if mode == Mode::Express && !cfg!(CONFIG_NET_SWITCHDEV) {
+            // Nothing tells of changes at bridges.
+            log(format_args!(
+                "{field}: express does what sync does on a kernel without CONFIG_NET_SWITCHDEV"
+            ));
+        }
+        Ok(())
     }
 
     fn set_isolate(&self, field: &Field<'_>, value: &[u8]) -> Result {

@@ -12,6 +12,19 @@ mode() {
 	echo "$1" >"$PRISM"/mode || fail "mode $1 is accepted"
 }
 
+# kept_long: whether something of this kernel keeps all packets from the short way of mode
+# express. In REPLY, as which counter has it: hooks of br_netfilter on each bridge, where that
+# is built in; or nothing tells of what changes at bridges (CONFIG_NET_SWITCHDEV).
+kept_long() {
+	REPLY=
+	if [ -e /proc/sys/net/bridge ]; then
+		REPLY=express_hook
+	elif ! grep -q ' register_switchdev_notifier$' /proc/kallsyms; then
+		REPLY=express_learn
+	fi
+	[ -n "$REPLY" ]
+}
+
 # isolate 0|1
 isolate() {
 	echo "$1" >"$PRISM"/isolate || fail "isolate $1 is accepted"

@@ -6,7 +6,8 @@
 
 declare -A kinds guest_pid guest_loses counts base_counts
 changes=() may_lose=
-what_counts=(completed held served expressed)
+what_counts=(completed held served)
+kept_long || what_counts+=(expressed)
 losses=(dropped dropped_high dropped_interactive dropped_normal dropped_bulk dropped_held purged)
 
 # What may change, the usual more often than what takes long.

@@ -45,10 +45,8 @@ flows() {
 	equal "$2, TCP in both directions" "${got[lost]-} ${got[up]-} ${got[down]-}" "0 512000 512000" "$report"
 }
 
-# br_netfilter's hooks on each bridge keep everything from the short way, where it
-# is built in.
 short=short
-[ ! -e /proc/sys/net/bridge ] || short=long
+! kept_long || short=long
 
 underlay
 overlay_bridge 100 4789 6

@@ -88,7 +88,7 @@ for mode in sync batch express; do
 	done
 	isolate 0
 done
-[ -e /proc/sys/net/bridge ] || {
+kept_long || {
 	mode express
 	wire inject valid --only plain --times 4
 	counters

@@ -75,7 +75,7 @@ for mode in sync batch; do
 	flow
 	reused "mode $mode" $((outer + 1))
 done
-if [ $outer = 1 ]; then
+if ! kept_long; then
 	mode express
 	flow
 	reused "mode express" 1

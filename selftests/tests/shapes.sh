@@ -73,7 +73,8 @@ nic
 compare "a NIC with GRO" "$count" --device sim0 --shapes gro
 shapes "a NIC with GRO" receive frags none unnecessary level complete partial lie pages -list headless odd -gso \
 	tag priority_tag no_headroom -empty
-all_moved "a NIC with GRO" completed decapsulated delivered accelerated served expressed
+all_moved "a NIC with GRO" completed decapsulated delivered accelerated served
+kept_long || all_moved "a NIC with GRO" expressed
 no_nic
 check "the NIC's module unloads" rmmod simnic
 finish
