@@ -12,7 +12,8 @@ finds() {
 	found=$("$SELFTESTS"/bin/prismctl doctor --json --wait "${4:-1}" 2>&1)
 	finding=$(jq -c --arg severity "$2" --arg text "$3" \
 		'[.[] | select(.severity == $severity and (.what | contains($text)))][0] // empty' <<<"$found")
-	check "$1" [ -n "$finding" ] || note "$found"
+	check "$1" [ -n "$finding" ]
+	[ -n "$finding" ] || note "$found"
 }
 
 # finds_not DESCRIPTION TEXT
@@ -40,7 +41,7 @@ backlog=$(</proc/sys/net/core/netdev_max_backlog)
 flow=(--from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --patience 20)
 background flood udp "${flow[@]}" --window 64
 echo 0 >/proc/sys/net/core/netdev_max_backlog
-finds "drops of the backlog or the overlay's queue are found" now "packets were dropped"
+finds "drops of the backlog or the overlay's queue are found" now "packets were dropped" 3
 matches "and what to do" "$finding" "prismctl mode sync"
 echo "$backlog" >/proc/sys/net/core/netdev_max_backlog
 finds_not "they are over then" "packets were dropped in front of containers"
