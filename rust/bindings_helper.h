@@ -14,6 +14,7 @@
 #include <net/gro.h>
 #include <net/vxlan.h>
 
+#include "context.h"
 #include "control.h"
 #include "express.h"
 #include "knet.h"

@@ -27,7 +27,10 @@ use kernel::{
 
 use crate::{
     bindings,
-    context::RxContext,
+    context::{
+        Entered,
+        RxContext, //
+    },
     errno,
     skb::{
         Frame,
@@ -184,8 +187,10 @@ unsafe extern "C" fn gro_receive<T: ReceiveFrame, const ETHERTYPE: u16>(
     head: *mut bindings::list_head,
     skb: *mut bindings::sk_buff,
 ) -> *mut bindings::sk_buff {
-    // SAFETY: GRO runs in the receive path and hands over a packet that nobody else uses.
-    let packet = unsafe { Skb::from_hook(skb) };
+    // SAFETY: GRO runs with BH off, under RCU and without locks of the receive path.
+    let entered = unsafe { Entered::new() };
+    // SAFETY: GRO hands over a packet that nobody else uses.
+    let packet = unsafe { Skb::from_hook(skb, &entered) };
 
     if !T::is_idle(&packet.cx) {
         let mut view = View::uninit();
@@ -196,6 +201,7 @@ unsafe extern "C" fn gro_receive<T: ReceiveFrame, const ETHERTYPE: u16>(
             }
         }
     }
+    drop(entered);
 
     // SAFETY: We are such a callback.
     match unsafe { kernel_callbacks::<ETHERTYPE>() }.gro_receive {

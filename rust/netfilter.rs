@@ -26,6 +26,7 @@ use kernel::{
 
 use crate::{
     bindings,
+    context::Entered,
     gro::ReceiveFrame,
     netdev::{
         DeviceId,
@@ -65,8 +66,10 @@ impl<T: ReceiveFrame> Place for Ingress<T> {
 
     #[inline]
     unsafe fn takes(skb: *mut bindings::sk_buff, _state: *const bindings::nf_hook_state) -> bool {
-        // SAFETY: The ingress hook runs in the receive path and may take the packet.
-        let packet = unsafe { Skb::from_hook(skb) };
+        // SAFETY: The ingress hook runs with BH off, under RCU and without locks of the receive path.
+        let entered = unsafe { Entered::new() };
+        // SAFETY: The hook may take the packet.
+        let packet = unsafe { Skb::from_hook(skb, &entered) };
 
         if T::is_idle(&packet.cx) {
             return false;
@@ -89,9 +92,16 @@ impl<T: TransmitPacket> Place for Egress<T> {
         if !unsafe { bindings::knet_may_be_in_flight(skb) } {
             return false;
         }
-        // SAFETY: BH is off, under RCU, and the egress hook may take the packet; the device it is
-        // called for is in `state` and stays for the call.
-        unsafe { T::transmit(EgressPacket::new(Skb::from_hook(skb), (*state).out)) }.is_taken()
+        // Not otherwise, as who sends may hold locks that who receives takes.
+        // SAFETY: BH is off, under RCU.
+        let Some(entered) = (unsafe { Entered::again() }) else {
+            return false;
+        };
+        // SAFETY: The egress hook may take the packet; the device it is called for is in `state` and
+        // stays for the call.
+        let packet = unsafe { EgressPacket::new(Skb::from_hook(skb, &entered), (*state).out) };
+
+        T::transmit(packet).is_taken()
     }
 }
 

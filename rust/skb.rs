@@ -16,7 +16,10 @@ use core::{
 
 use crate::{
     bindings,
-    context::RxContext,
+    context::{
+        Entered,
+        RxContext, //
+    },
     inflight::InFlight,
     netdev::NetDevice,
     queue::Waiting,
@@ -76,21 +79,19 @@ pub(crate) struct Skb<'a> {
     pub(crate) cx: RxContext<'a>,
 }
 
-impl Skb<'_> {
-    /// The packet that a hook was called with.
+impl<'a> Skb<'a> {
+    /// The packet that a hook was called with, in the receive path.
     ///
     /// # Safety
     ///
-    /// `skb` is valid, the hook's alone, and the hook runs in the receive path until the value is
-    /// used up.
+    /// `skb` is valid and the hook's alone until the value is used up.
     #[inline]
-    pub(crate) unsafe fn from_hook(skb: *mut bindings::sk_buff) -> Self {
+    pub(crate) unsafe fn from_hook(skb: *mut bindings::sk_buff, entered: &'a Entered) -> Self {
         // INVARIANT: By the safety requirements of this function.
         Self {
             // SAFETY: A valid pointer is not null.
             skb: unsafe { NonNull::new_unchecked(skb) },
-            // SAFETY: By the safety requirements of this function.
-            cx: unsafe { RxContext::assume() },
+            cx: entered.context(),
         }
     }
 

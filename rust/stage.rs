@@ -39,6 +39,7 @@ use crate::{
     bindings,
     context::{
         with_rx_context,
+        Entered,
         RxContext, //
     },
     netdev::NetDevice,
@@ -462,10 +463,12 @@ unsafe extern "C" fn poll<T: Serve>(
 ) -> c_int {
     // SAFETY: By the safety requirements of this function; the stage outlives its instance.
     let stage = unsafe { &*data.cast::<Stage<T>>() };
+    // SAFETY: NAPI polls with BH off and without locks of the receive path, and the C side inside an RCU
+    // read-side section.
+    let entered = unsafe { Entered::new() };
     let turn = Turn {
         stage,
-        // SAFETY: NAPI polls with BH off, and the C side inside an RCU read-side section.
-        cx: unsafe { RxContext::assume() },
+        cx: entered.context(),
         budget: budget.unsigned_abs(),
     };
 

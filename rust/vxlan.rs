@@ -28,7 +28,10 @@ use kernel::{
 
 use crate::{
     bindings,
-    context::RxContext,
+    context::{
+        Entered,
+        RxContext, //
+    },
     inflight::{
         InFlight,
         Tunnel, //
@@ -179,8 +182,10 @@ unsafe extern "C" fn encap_rcv<T: ReceiveTunnel>(
     sock: *mut bindings::sock,
     skb: *mut bindings::sk_buff,
 ) -> c_int {
-    // SAFETY: UDP hands over the packet in the receive path, with a socket that stays for the call.
-    let packet = unsafe { TunnelPacket::new(Skb::from_hook(skb), sock) };
+    // SAFETY: UDP hands over the packet with BH off, under RCU and without locks of the receive path.
+    let entered = unsafe { Entered::new() };
+    // SAFETY: It is the socket's alone, which stays for the call.
+    let packet = unsafe { TunnelPacket::new(Skb::from_hook(skb, &entered), sock) };
 
     T::receive(packet).0
 }
