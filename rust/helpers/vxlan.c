@@ -176,7 +176,8 @@ enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
 				       struct knet_vxlan *vx)
 {
 	const u32 len = min_t(u32, skb->len, HEADERS_MAX);
-	u8 buffer[HEADERS_MAX];
+	/* Filled where it is used, which is seldom. */
+	u8 buffer[HEADERS_MAX] __uninitialized;
 	bool v6 = sk->sk_family == AF_INET6;
 	const unsigned long now = jiffies;
 	const struct vxlan_dev *vxlan;
