@@ -161,7 +161,7 @@ soak_slice=300
 
 # Tests that take longest, and those on the debug kernel that are quick and reach most of
 # what can go wrong with memory and locks.
-slow="accelerate differential forged lifetimes order receivers reload rules scrub shapes"
+slow="accelerate churn differential express forged lifetimes order receivers reload rules scrub shapes"
 quick_in_debug="breaker contexts displaced entry_hooks isolation kunit priority taps tc turns"
 
 # Tests that take minutes on the debug kernel, and are for the matrix there.
