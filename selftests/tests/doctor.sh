@@ -39,13 +39,14 @@ finds_not "its command turns it off" "RPS is on"
 # No room for what comes.
 backlog=$(</proc/sys/net/core/netdev_max_backlog)
 flow=(--from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --patience 20)
-background flood udp "${flow[@]}" --window 64
+ip netns exec remote ping -q -i 0.01 "$c1_ip" >/dev/null &
+flood=$!
 echo 0 >/proc/sys/net/core/netdev_max_backlog
 finds "drops of the backlog or the overlay's queue are found" now "packets were dropped" 3
 matches "and what to do" "$finding" "prismctl mode sync"
 echo "$backlog" >/proc/sys/net/core/netdev_max_backlog
 finds_not "they are over then" "packets were dropped in front of containers"
-ended flood
+kill $flood
 
 # A sender that computes no checksum behind what changes the payload. A container has a
 # process, which it is found by.

@@ -75,8 +75,10 @@ equal "with the mode" "$(jq -r '"\(.mode) \(.rules) \(.enabled) \(.classified)"'
 does "counters are shown" stats
 matches "what counted" "$out" " 20  delivered "
 does "all of them" --json stats
-equal "as the files have them" "$(jq -c . <<<"$out")" \
-	"$(cd "$PRISM/stats" && for name in *; do printf '"%s":%s\n' "$name" "$(<"$name")"; done | sort | paste -sd , | sed 's/.*/{&}/')"
+# Some count what comes by itself.
+equal "all that there are" "$(jq -r 'keys[]' <<<"$out")" "$(cd "$PRISM/stats" && printf '%s\n' * | LC_ALL=C sort)"
+equal "as the files have them" "$(jq -r '"\(.classified) \(.delivered)"' <<<"$out")" \
+	"$(<"$PRISM/stats/classified") $(<"$PRISM/stats/delivered")"
 
 does "fields are changed" rule set flow rate=50000 destination_port=5001-5009
 equal "and the rule is in force" "$(of_rule flow rate) $(of_rule flow destination_port) $(of_rule flow enabled)" "50000 5001-5009 1"
