@@ -8,7 +8,7 @@
 # make tools_install   install them (PREFIX=/usr/local, DESTDIR)
 # make check           formats, lints, licences, documents
 # make test            host tests, then guests on the stock and a debug kernel, in
-#                      ten minutes
+#                      twelve minutes
 # make test-more       what that leaves out: the rest on these kernels, instructions
 #                      of a packet's way, a scenario of the bench
 # make test-matrix     all of it, and on more kernels: 7.2, cloud, PREEMPT_RT,
