@@ -33,7 +33,6 @@ use toml_edit::{
 use crate::{
     field::{
         set_named,
-        Field,
         SetError, //
     },
     knob::{
@@ -47,6 +46,7 @@ use crate::{
     },
     state::{
         new_rule,
+        set_fields,
         State, //
     },
     text::Quoted,
@@ -264,12 +264,8 @@ impl State {
         }
         for (name, rule) in &self.rules {
             writeln!(file, "\n[rules.{}]", Key::new(name).display_repr()).ok();
-            for field in Field::ALL {
-                let text = field.text(rule);
-
-                if text != field.text(&new_rule()) {
-                    writeln!(file, "{} = {}", field.name(), written(&text)).ok();
-                }
+            for (field, text) in set_fields(rule) {
+                writeln!(file, "{} = {}", field.name(), written(&text)).ok();
             }
             if !rule.enabled {
                 writeln!(file, "enabled = false").ok();

@@ -171,11 +171,6 @@ impl Knob {
         Self::named(name).ok_or_else(|| NoKnob(format!("{}{}", Quoted(name), meant(name, known))))
     }
 
-    /// Where it stands among all.
-    pub(crate) fn place(name: &str) -> usize {
-        KNOBS.iter().take_while(|knob| knob.name != name).count()
-    }
-
     /// The value that `text` stands for, as the module shows it but for the devices that `auto` means
     /// now.
     ///
@@ -211,16 +206,17 @@ fn number(text: &str, least: u32, most: u32) -> Option<String> {
 
 /// Names behind `auto` only say what that means now. The order of names means nothing.
 fn devices(text: &str) -> Option<String> {
-    let names: BTreeSet<&str> = text
+    let mut words = text
         .split([' ', ',', '\n', '\t'])
         .filter(|name| !name.is_empty())
-        .collect();
+        .peekable();
     // IFNAMSIZ less the zero; the rest as dev_valid_name() has it.
     let is_name = |name: &&str| name.len() < 16 && !name.contains(['/', ':']);
 
-    if text.split([' ', ',', '\n']).next() == Some("auto") {
+    if words.peek() == Some(&"auto") {
         return Some("auto".to_owned());
     }
+    let names: BTreeSet<&str> = words.collect();
     (!names.is_empty() && names.iter().all(is_name))
         .then(|| names.into_iter().collect::<Vec<_>>().join(" "))
 }

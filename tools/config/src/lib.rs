@@ -54,6 +54,7 @@ pub use self::{
     },
     state::{
         new_rule,
+        set_fields,
         Named,
         State, //
     },

@@ -10,7 +10,10 @@ use std::{
 
 use crate::{
     field::Field,
-    knob::Knob,
+    knob::{
+        Knob,
+        KNOBS, //
+    },
     module::Error,
     rule::Rule,
     state::{
@@ -75,7 +78,7 @@ pub enum Change {
     /// A rule changes, from the first to the second.
     Alter(String, Rule, Rule),
     /// A knob changes, from the first to the second.
-    Turn(&'static str, String, String),
+    Turn(&'static Knob, String, String),
 }
 
 impl Change {
@@ -85,7 +88,7 @@ impl Change {
             Self::Add(name, rule) => Self::Remove(name, rule),
             Self::Remove(name, rule) => Self::Add(name, rule),
             Self::Alter(name, from, to) => Self::Alter(name, to, from),
-            Self::Turn(name, from, to) => Self::Turn(name, to, from),
+            Self::Turn(knob, from, to) => Self::Turn(knob, to, from),
         }
     }
 
@@ -108,10 +111,7 @@ impl Change {
 
                 altered.map_err(|why| (why, restore(target, name, from).err()))
             }
-            Self::Turn(name, _, to) => match Knob::named(name) {
-                Some(knob) => target.turn(knob, to).map_err(|why| (why, None)),
-                None => Ok(()),
-            },
+            Self::Turn(knob, _, to) => target.turn(knob, to).map_err(|why| (why, None)),
         }
     }
 }
@@ -156,7 +156,9 @@ impl fmt::Display for Change {
                     Named(name, to)
                 )
             }
-            Self::Turn(name, from, to) => write!(f, "- {name}={from}\n+ {name}={to}"),
+            Self::Turn(knob, from, to) => {
+                write!(f, "- {name}={from}\n+ {name}={to}", name = knob.name)
+            }
         }
     }
 }
@@ -203,13 +205,11 @@ impl Plan {
         // What makes room comes first.
         changes.sort_by_key(|change| !matches!(change, Change::Remove(..)));
 
-        let mut knobs: Vec<_> = wanted.knobs.iter().collect();
-        knobs.sort_by_key(|(name, _)| Knob::place(name));
-        for (name, to) in knobs {
-            let from = now.knobs.get(name).cloned().unwrap_or_default();
+        for knob in &KNOBS {
+            let from = now.knobs.get(knob.name).cloned().unwrap_or_default();
 
-            if from != *to {
-                changes.push(Change::Turn(name, from, to.clone()));
+            if let Some(to) = wanted.knobs.get(knob.name).filter(|to| **to != from) {
+                changes.push(Change::Turn(knob, from, to.clone()));
             }
         }
         Self(changes)

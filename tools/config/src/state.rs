@@ -30,6 +30,16 @@ pub fn new_rule() -> Rule {
     }
 }
 
+/// The fields of a rule that are not as in a new one.
+pub fn set_fields(rule: &Rule) -> impl Iterator<Item = (Field, String)> + '_ {
+    let new = new_rule();
+
+    Field::ALL
+        .into_iter()
+        .map(|field| (field, field.text(rule)))
+        .filter(move |(field, text)| *text != field.text(&new))
+}
+
 /// A rule with its name, in a line: the fields that are not as in a new rule.
 pub struct Named<'a>(pub &'a str, pub &'a Rule);
 

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::field::Field;
 
 /// What is wrong with `text`, a line each.
 fn problems(text: &str) -> Vec<String> {

@@ -134,6 +134,6 @@ fn as_json(change: &Change) -> Value {
         Change::Alter(name, from, to) => {
             json!({ "rule": name, "from": rule(name, from), "to": rule(name, to) })
         }
-        Change::Turn(name, from, to) => json!({ "knob": name, "from": from, "to": to }),
+        Change::Turn(knob, from, to) => json!({ "knob": knob.name, "from": from, "to": to }),
     }
 }

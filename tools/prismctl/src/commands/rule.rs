@@ -34,6 +34,9 @@ struct Shown {
     fields: BTreeMap<&'static str, String>,
     #[serde(flatten)]
     counts: Counts,
+    /// The fields that are worth a word in a list.
+    #[serde(skip)]
+    flows: String,
 }
 
 impl Shown {
@@ -48,6 +51,7 @@ impl Shown {
                 .map(|field| (field.name(), field.text(&rule)))
                 .collect(),
             counts: module.counts(name)?,
+            flows: flows(&rule),
         })
     }
 }
@@ -110,7 +114,7 @@ pub(super) fn list(out: &mut Output) -> Result<(), Error> {
                 if rule.enabled { "yes" } else { "no" }.to_owned(),
                 rule.counts.packets.to_string(),
                 rule.counts.bytes.to_string(),
-                flows(&rule.fields),
+                rule.flows.clone(),
             ]);
         }
         table.print(out)
@@ -119,12 +123,10 @@ pub(super) fn list(out: &mut Output) -> Result<(), Error> {
 }
 
 /// Which flows a rule names, and what else is not as in a new rule but for its class.
-fn flows(fields: &BTreeMap<&'static str, String>) -> String {
-    let new = prism_config::new_rule();
-    let words: Vec<String> = Field::ALL
-        .iter()
-        .filter(|field| **field != Field::Class && fields[field.name()] != field.text(&new))
-        .map(|field| format!("{}={}", field.name(), fields[field.name()]))
+fn flows(rule: &Rule) -> String {
+    let words: Vec<String> = prism_config::set_fields(rule)
+        .filter(|(field, _)| *field != Field::Class)
+        .map(|(field, text)| format!("{}={text}", field.name()))
         .collect();
 
     words.join(" ")

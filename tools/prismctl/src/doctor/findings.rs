@@ -85,6 +85,17 @@ fn over_cpus(
     Some((severity, packets, *most))
 }
 
+/// What helps where a queue of the kernel's is full: to pass it, or to make it larger.
+fn pass_or_enlarge(now: &Host) -> Vec<String> {
+    vec![
+        "prismctl mode sync".to_owned(),
+        format!(
+            "sysctl -w net.core.netdev_max_backlog={}",
+            now.max_backlog.max(1) * 4
+        ),
+    ]
+}
+
 fn backlog(before: &Host, now: &Host) -> Option<Finding> {
     let (severity, packets, cpu) = over_cpus(before, now, |cpu| cpu.dropped)?;
 
@@ -96,10 +107,7 @@ fn backlog(before: &Host, now: &Host) -> Option<Finding> {
              wait for a larger one to fill.",
             now.max_backlog
         ),
-        commands: vec![
-            "prismctl mode sync".to_owned(),
-            format!("sysctl -w net.core.netdev_max_backlog={}", now.max_backlog.max(1) * 4),
-        ],
+        commands: pass_or_enlarge(now),
     })
 }
 
@@ -171,10 +179,7 @@ fn overlay_queues(before: &Host, now: &Host) -> Vec<Finding> {
                 "{packets} packets were dropped by the overlay's device {name}: its queue (gro_cells) was full, or they \
                  were for nobody. Packets of class high do not pass the queue in mode sync."
             ),
-            commands: vec![
-                "prismctl mode sync".to_owned(),
-                format!("sysctl -w net.core.netdev_max_backlog={}", now.max_backlog.max(1) * 4),
-            ],
+            commands: pass_or_enlarge(now),
         })
     };
 
