@@ -10,6 +10,10 @@
 //! The kernel's queues are empty when the CPU has received nothing between three turns of this stage.
 //! Where other devices keep the CPU receiving, so many turns are enough that each instance has had its
 //! weight as often as its queue may be long. Both counts are in `classify/quiet.rs`.
+//!
+//! Where turns do not tell of all ([`Underway`]), that and what was under way when it began are a pass, in
+//! which each packet gets from where it was to the next queue at least. So there are as many passes as a
+//! packet meets queues.
 
 use core::sync::atomic::{
     AtomicU32,
@@ -36,6 +40,7 @@ use knet::{
         ticks,
         ticks_of, //
     },
+    underway::Underway,
     Frame,
     Met,
     Verdict, //
@@ -68,6 +73,10 @@ const LATE_US: u32 = 10_000_000;
 /// How many frames are held at most: far more than come in that time.
 const HELD_MAX: u32 = 16_384;
 
+/// How many queues of the kernel's a packet meets at most: the gro_cells of a VXLAN device, the backlog
+/// behind a veth pair, and again behind another one that leads from there to a nested namespace.
+const PASSES: u32 = 3;
+
 /// The frames that are held, with how each was met.
 #[derive(Default)]
 pub(crate) struct Held(PacketQueue);
@@ -80,6 +89,10 @@ pub(crate) struct Seen {
     quiet: Quiet,
     /// The tick of the first of these.
     since: AtomicU32,
+    /// What was under way when the pass began.
+    underway: Underway,
+    /// The passes since something is held.
+    passes: AtomicU32,
 }
 
 impl Default for Seen {
@@ -88,19 +101,48 @@ impl Default for Seen {
             adopted: AtomicU64::new(Settings::NONE.word()),
             quiet: Quiet::default(),
             since: AtomicU32::new(0),
+            underway: Underway::default(),
+            passes: AtomicU32::new(0),
         }
     }
 }
 
 impl Seen {
     /// What a turn finds.
-    fn turn(&self, is_held: bool) -> Found {
+    fn turn(&self, cx: &RxContext<'_>, is_held: bool) -> Found {
         let found = self.quiet.turn(is_held, knet::stage::received_here());
 
-        if found == (Found::Busy { is_first: true }) {
-            self.since.store(ticks(), Ordering::Relaxed);
+        match found {
+            Found::Nothing => self.passes.store(0, Ordering::Relaxed),
+            Found::Busy { is_first: true } => {
+                if self.passes.load(Ordering::Relaxed) == 0 {
+                    self.since.store(ticks(), Ordering::Relaxed);
+                }
+                self.underway.note(cx);
+            }
+            _ => (),
         }
         found
+    }
+
+    /// Whether nothing is left of what came before, in a turn that has found the CPU quiet.
+    fn is_past(&self, cx: &RxContext<'_>) -> bool {
+        let passes = self.passes.load(Ordering::Relaxed);
+
+        if passes == PASSES || !Underway::is_apart(cx) {
+            return true;
+        }
+        if !self.underway.is_through(cx) {
+            return false;
+        }
+
+        let passes = passes.saturating_add(1);
+
+        self.passes.store(passes, Ordering::Relaxed);
+        if passes < PASSES {
+            self.quiet.start();
+        }
+        passes == PASSES
     }
 
     /// Whether that goes on for longer than it ever has to.
@@ -112,6 +154,7 @@ impl Seen {
 
     fn adopt(&self, settings: Settings) {
         self.adopted.store(settings.word(), Ordering::Relaxed);
+        self.passes.store(0, Ordering::Relaxed);
         self.quiet.start();
     }
 }
@@ -262,7 +305,7 @@ impl Shared {
         let cx = turn.context();
         let seen = turn.stage().seen();
         let settings = settings::current();
-        let found = seen.turn(turn.stage().holds());
+        let found = seen.turn(cx, turn.stage().holds());
 
         // A turn more than was needed.
         if found == Found::Nothing {
@@ -271,7 +314,8 @@ impl Shared {
 
         self.begins_turn(cx);
         let is_in_time = self.breaker.check(cx, Invariant::Gate, !seen.is_late());
-        let has_to_wait = settings.is_changing() || self.has_queued(cx) || found != Found::Quiet;
+        let is_past = found == Found::Quiet && seen.is_past(cx);
+        let has_to_wait = settings.is_changing() || self.has_queued(cx) || !is_past;
         if has_to_wait && is_in_time {
             return Served::Some { packets: 0 };
         }

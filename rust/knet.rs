@@ -70,6 +70,7 @@ pub mod spare;
 pub mod stage;
 pub mod sysfs;
 pub mod time;
+pub mod underway;
 pub mod veth;
 pub mod vxlan;
 pub mod work;

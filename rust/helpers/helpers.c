@@ -422,7 +422,10 @@ bool knet_backlog_take(struct sk_buff *skb)
 	found = skb_peek_tail(&sd->input_pkt_queue) == skb;
 	if (found) {
 		__skb_unlink(skb, &sd->input_pkt_queue);
-		rps_input_queue_head_incr(sd);
+		/* The other count is of who polls, who may have been preempted. */
+#ifdef CONFIG_RPS
+		sd->input_queue_tail--;
+#endif
 	}
 	spin_unlock_irqrestore(&sd->input_pkt_queue.lock, flags);
 	return found;

@@ -286,6 +286,38 @@ u32 knet_received_here(void)
 	return this_cpu_read(softnet_data.processed);
 }
 
+/* Whether a thread of its own serves this CPU's backlog. */
+bool knet_backlog_has_thread(void)
+{
+	return test_bit(NAPI_STATE_THREADED, &this_cpu_ptr(&softnet_data)->backlog.state);
+}
+
+/* Whether what was queued up to @tail has been received. An idle backlog is empty. */
+static bool backlog_has_reached(const struct softnet_data *sd, u32 tail)
+{
+	if (!test_bit(NAPI_STATE_SCHED, &sd->backlog.state))
+		return true;
+#ifdef CONFIG_RPS
+	return (s32)(READ_ONCE(sd->input_queue_head) - tail) >= 0;
+#else
+	return false;
+#endif
+}
+
+void knet_underway_note(struct knet_underway *underway)
+{
+#ifdef CONFIG_RPS
+	underway->tail = READ_ONCE(this_cpu_ptr(&softnet_data)->input_queue_tail);
+#endif
+	underway->grace = start_poll_synchronize_rcu();
+}
+
+bool knet_underway_is_through(const struct knet_underway *underway)
+{
+	return backlog_has_reached(this_cpu_ptr(&softnet_data), underway->tail) &&
+	       poll_state_synchronize_rcu(underway->grace);
+}
+
 /* By names of their own, so that a profile tells the stages apart. */
 void knet_receive_decapsulated(struct sk_buff *skb)
 {

@@ -53,6 +53,16 @@ void knet_napi_note_driver(struct knet_napi *napi, const struct sk_buff *skb,
 			   struct list_head *gro_list);
 void knet_napi_poll_driver(struct knet_napi *napi);
 
+/* What is under way on a CPU. */
+struct knet_underway {
+	unsigned long grace;	/* once it is over, the softirq handlers of that time have ended */
+	u32 tail;		/* how far the backlog's packets went, where they are counted */
+};
+
+bool knet_backlog_has_thread(void);
+void knet_underway_note(struct knet_underway *underway);
+bool knet_underway_is_through(const struct knet_underway *underway);
+
 u32 knet_received_here(void);
 void knet_receive_decapsulated(struct sk_buff *skb);
 void knet_receive_delivered(struct sk_buff *skb);
