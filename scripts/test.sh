@@ -25,7 +25,8 @@
 # to wait lets the others spin. Those of the part soak run one by one.
 # TEST_ONLY="NAME..." runs only these files of the guest's tests; TEST_TIMEOUT is
 # the limit for a guest and TEST_LIMIT for one file, in seconds; PRISM_THOROUGH=1
-# does more of everything. Logs are in build/log.
+# does more of everything, PRISM_BRIEF=1 less, as the matrix does on the kernels that
+# differ from others in little. Logs are in build/log.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -200,7 +201,7 @@ functional_tests() {
 	for ((attempt = 1; ; attempt++)); do
 		rc=0
 		with_kernel "$kernel" qemu/run.sh "$@" \
-			--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} SOAK_SECONDS=${SOAK_SECONDS-} SOAK_SEED=${SOAK_SEED-} TEST_LIMIT=${TEST_LIMIT:-1200} exec bash /prism/selftests/run.sh $tests" |
+			--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} PRISM_BRIEF=${PRISM_BRIEF-} SOAK_SECONDS=${SOAK_SECONDS-} SOAK_SEED=${SOAK_SEED-} TEST_LIMIT=${TEST_LIMIT:-1200} exec bash /prism/selftests/run.sh $tests" |
 			tee "$out" || rc=$?
 		mapfile -t ended < <(sed -nE 's/^(not )?ok [0-9]+ ([a-z0-9_]+).*/\2/p' "$out")
 		tries=$((${#ended[@]} > 0 ? 1 : tries + 1))
@@ -245,6 +246,7 @@ guest_tests() {
 			args+=(--smp "8,maxcpus=64" --mem 2048)
 			;;
 		kcsan) tests=${tests:-$needs_cpus} ;;
+		7.2 | cloud | rt) [ -z "$is_matrix" ] || PRISM_BRIEF=1 ;;
 		soak | debug-soak)
 			# In slices, as QEMU may end a guest at any time.
 			slices=$(((${SOAK:-30} * 60 + soak_slice - 1) / soak_slice))

@@ -6,6 +6,7 @@
 # arguments, and all others with --except.
 # Prints KTAP, a subtest for each file. Environment:
 #   PRISM_THOROUGH=1  more of everything
+#   PRISM_BRIEF=1     as little as on a slow kernel
 #   TEST_LIMIT=S      seconds that a test may take (180)
 
 . "$(dirname "$0")/lib.sh"

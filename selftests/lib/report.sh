@@ -13,10 +13,11 @@ thorough() { [ -n "${PRISM_THOROUGH-}" ]; }
 [ -e /sys/kernel/debug/kmemleak ] || [ -e /sys/kernel/debug/kcsan ] && DEBUG_KERNEL=1 || DEBUG_KERNEL=
 export DEBUG_KERNEL
 
-# scale STOCK [DEBUG [THOROUGH]]: how often to do something, in REPLY.
+# scale STOCK [DEBUG [THOROUGH]]: how often to do something, in REPLY. As often as on a slow
+# kernel where it is to be brief.
 scale() {
 	REPLY=$1
-	[ -z "$DEBUG_KERNEL" ] || REPLY=${2:-$1}
+	[ -z "$DEBUG_KERNEL${PRISM_BRIEF-}" ] || REPLY=${2:-$1}
 	! thorough || REPLY=${3:-$(($1 * 5))}
 }
 
