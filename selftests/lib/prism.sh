@@ -12,14 +12,17 @@ mode() {
 	echo "$1" >"$PRISM"/mode || fail "mode $1 is accepted"
 }
 
+# has_switchdev: whether the kernel has CONFIG_NET_SWITCHDEV.
+has_switchdev() { grep -q ' register_switchdev_notifier$' /proc/kallsyms; }
+
 # kept_long: whether something of this kernel keeps all packets from the short way of mode
 # express. In REPLY, as which counter has it: hooks of br_netfilter on each bridge, where that
-# is built in; or nothing tells of what changes at bridges (CONFIG_NET_SWITCHDEV).
+# is built in; or nothing tells of what changes at bridges (no switchdev).
 kept_long() {
 	REPLY=
 	if [ -e /proc/sys/net/bridge ]; then
 		REPLY=express_hook
-	elif ! grep -q ' register_switchdev_notifier$' /proc/kallsyms; then
+	elif ! has_switchdev; then
 		REPLY=express_learn
 	fi
 	[ -n "$REPLY" ]
