@@ -128,9 +128,32 @@ fi
 # An input that never ends, as QEMU closes the port where its input does. And
 # whatever ends this script, however, ends timeout and with it QEMU.
 mkfifo "$run/in"
-setpriv --pdeathsig TERM timeout -k 2 "$limit" setpriv --pdeathsig KILL \
-	qemu-system-x86_64 "${args[@]}" -serial "file:$console" <>"$run/in" 2>"$run/qemu.err" &
-qemu_pid=$!
+run_machine() {
+	setpriv --pdeathsig TERM timeout -k 2 "$limit" setpriv --pdeathsig KILL \
+		qemu-system-x86_64 "${args[@]}" -serial "file:$console" <>"$run/in" 2>"$run/qemu.err" &
+	qemu_pid=$!
+}
+
+# is_up: the guest is, or has ended, in time. Where a host is very busy, QEMU now and
+# then loses a timer of a CPU that comes up, and the guest waits for it.
+is_up() {
+	local s
+
+	for ((s = 0; s < ${PRISM_BOOT_LIMIT:-300}; s++)); do
+		sleep 1
+		! grep -q '^up' "$run/verdict" 2>/dev/null && kill -0 "$qemu_pid" 2>/dev/null || return 0
+	done
+	return 1
+}
+
+for attempt in 1 2 3; do
+	run_machine
+	[ $attempt = 3 ] || is_up && break
+	kill -TERM "$qemu_pid"
+	wait "$qemu_pid" || :
+	[ -z "$log" ] || cp "$log" "${log%.log}-boot-$attempt.log"
+	say "the guest does not come up; started again${log:+ (${log%.log}-boot-$attempt.log)}"
+done
 ended=0
 wait "$qemu_pid" || ended=$?
 qemu_pid=
