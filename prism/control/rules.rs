@@ -4,7 +4,6 @@
 
 use core::{
     fmt::Write,
-    str::FromStr,
     sync::atomic::{
         AtomicU32,
         Ordering, //
@@ -157,16 +156,7 @@ pub(super) struct Directory {
 /// A file of a rule.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum File {
-    Vni,
-    Protocol,
-    Source,
-    Destination,
-    SourcePort,
-    DestinationPort,
-    Dscp,
-    Class,
-    Rate,
-    Gro,
+    Of(rule::Field),
     Enabled,
     Packets,
     Bytes,
@@ -176,16 +166,16 @@ impl Files for Directory {
     type File = File;
 
     const FILES: &'static [File] = &[
-        File::Vni,
-        File::Protocol,
-        File::Source,
-        File::Destination,
-        File::SourcePort,
-        File::DestinationPort,
-        File::Dscp,
-        File::Class,
-        File::Rate,
-        File::Gro,
+        File::Of(rule::Field::Vni),
+        File::Of(rule::Field::Protocol),
+        File::Of(rule::Field::Source),
+        File::Of(rule::Field::Destination),
+        File::Of(rule::Field::SourcePort),
+        File::Of(rule::Field::DestinationPort),
+        File::Of(rule::Field::Dscp),
+        File::Of(rule::Field::Class),
+        File::Of(rule::Field::Rate),
+        File::Of(rule::Field::Gro),
         File::Enabled,
         File::Packets,
         File::Bytes,
@@ -193,16 +183,7 @@ impl Files for Directory {
 
     fn name(file: File) -> &'static CStr {
         match file {
-            File::Vni => c"vni",
-            File::Protocol => c"protocol",
-            File::Source => c"source",
-            File::Destination => c"destination",
-            File::SourcePort => c"source_port",
-            File::DestinationPort => c"destination_port",
-            File::Dscp => c"dscp",
-            File::Class => c"class",
-            File::Rate => c"rate",
-            File::Gro => c"gro",
+            File::Of(field) => field.file(),
             File::Enabled => c"enabled",
             File::Packets => c"packets",
             File::Bytes => c"bytes",
@@ -222,16 +203,7 @@ impl Files for Directory {
         let rule = *self.rule.lock();
 
         match file {
-            File::Vni => writeln!(page, "{}", rule.flows.vni),
-            File::Protocol => writeln!(page, "{}", rule.flows.protocol),
-            File::Source => writeln!(page, "{}", rule.flows.source),
-            File::Destination => writeln!(page, "{}", rule.flows.destination),
-            File::SourcePort => writeln!(page, "{}", rule.flows.source_port),
-            File::DestinationPort => writeln!(page, "{}", rule.flows.destination_port),
-            File::Dscp => writeln!(page, "{}", rule.flows.dscp),
-            File::Class => writeln!(page, "{}", rule.class),
-            File::Rate => writeln!(page, "{}", rule.rate),
-            File::Gro => writeln!(page, "{}", rule.gro),
+            File::Of(field) => writeln!(page, "{}", field.of(&rule)),
             File::Enabled => writeln!(page, "{}", u8::from(rule.enabled)),
             File::Packets => writeln!(page, "{}", self.state.packets()),
             File::Bytes => writeln!(page, "{}", self.state.bytes()),
@@ -243,33 +215,18 @@ impl Files for Directory {
         let input = Input::new(self.field(file), value)?;
         let mut rule = self.rule.lock();
 
-        if file == File::Enabled {
-            return self.switch(&mut rule, &input);
+        match file {
+            File::Enabled => self.switch(&mut rule, &input),
+            // What is in force must be what the files show, hence a change as a whole.
+            File::Of(_) if rule.enabled => {
+                Err(input.refuse("the rule is enabled and must be disabled first", EBUSY))
+            }
+            File::Of(field) => field
+                .set(&mut rule, input.text)
+                .map_err(|why| input.refuse(why, EINVAL)),
+            File::Packets | File::Bytes => Err(EACCES),
         }
-        // What is in force must be what the files show, hence a change as a whole.
-        if rule.enabled {
-            return Err(input.refuse("the rule is enabled and must be disabled first", EBUSY));
-        }
-        set(&mut rule, file, &input)
     }
-}
-
-/// Changes what `file` stands for.
-fn set(rule: &mut Rule, file: File, input: &Input<'_>) -> Result {
-    match file {
-        File::Vni => rule.flows.vni = input.parse()?,
-        File::Protocol => rule.flows.protocol = input.parse()?,
-        File::Source => rule.flows.source = input.parse()?,
-        File::Destination => rule.flows.destination = input.parse()?,
-        File::SourcePort => rule.flows.source_port = input.parse()?,
-        File::DestinationPort => rule.flows.destination_port = input.parse()?,
-        File::Dscp => rule.flows.dscp = input.parse()?,
-        File::Class => rule.class = input.parse()?,
-        File::Rate => rule.rate = input.parse()?,
-        File::Gro => rule.gro = input.parse()?,
-        File::Enabled | File::Packets | File::Bytes => return Err(EACCES),
-    }
-    Ok(())
 }
 
 impl Directory {
@@ -313,10 +270,6 @@ impl<'a> Input<'a> {
         let text = field.text(value)?;
 
         Ok(Self { field, text })
-    }
-
-    fn parse<T: FromStr<Err = rule::Error>>(&self) -> Result<T> {
-        self.text.parse().map_err(|why| self.refuse(why, EINVAL))
     }
 
     fn refuse(&self, why: impl core::fmt::Display, errno: Error) -> Error {

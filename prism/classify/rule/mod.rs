@@ -8,6 +8,7 @@
 
 mod action;
 mod error;
+mod field;
 mod packet;
 mod port;
 mod prefix;
@@ -20,6 +21,10 @@ pub use self::{
         Rate, //
     },
     error::Error,
+    field::{
+        Field,
+        FieldOf, //
+    },
     packet::{
         Dscp,
         DscpMatch,

@@ -15,6 +15,7 @@ pub use std::{
     array,
     cmp,
     convert,
+    ffi,
     fmt,
     hash,
     hint,

@@ -18,7 +18,10 @@ mod state;
 mod text;
 
 pub use self::{
-    classify::rule,
+    classify::rule::{
+        self,
+        Field, //
+    },
     counter::{
         Counter,
         Group,
@@ -26,7 +29,6 @@ pub use self::{
     },
     field::{
         set_named,
-        Field,
         SetError, //
     },
     file::{

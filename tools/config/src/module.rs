@@ -24,7 +24,6 @@ use nix::{
 };
 
 use crate::{
-    field::Field,
     knob::{
         Knob,
         KNOBS, //
@@ -32,6 +31,7 @@ use crate::{
     plan::Target,
     rule::{
         parse_bool,
+        Field,
         Rule, //
     },
     state::{
@@ -410,7 +410,7 @@ mod tests {
         for field in Field::ALL {
             fs::write(
                 rules.join("cache").join(field.name()),
-                field.text(&new_rule()),
+                field.of(&new_rule()).to_string(),
             )
             .unwrap();
         }
@@ -433,7 +433,7 @@ mod tests {
         let state = module.state().unwrap();
 
         assert_eq!(state.knobs["quantum"], "2");
-        assert_eq!(Field::Vni.text(&state.rules["cache"]), "42");
+        assert_eq!(Field::Vni.of(&state.rules["cache"]).to_string(), "42");
         assert!(state.rules["cache"].enabled);
         assert_eq!(module.counters().unwrap()["classified"], 12);
         assert_eq!(

@@ -9,13 +9,15 @@ use std::{
 };
 
 use crate::{
-    field::Field,
     knob::{
         Knob,
         KNOBS, //
     },
     module::Error,
-    rule::Rule,
+    rule::{
+        Field,
+        Rule, //
+    },
     state::{
         new_rule,
         Named,
@@ -119,9 +121,9 @@ impl Change {
 /// Makes a disabled rule that is like `from` like `to`.
 fn fill(target: &impl Target, name: &str, from: &Rule, to: &Rule) -> Result<(), Error> {
     for field in Field::ALL {
-        let text = field.text(to);
+        let text = field.of(to).to_string();
 
-        if text != field.text(from) {
+        if text != field.of(from).to_string() {
             target.set(name, field, &text)?;
         }
     }
@@ -135,7 +137,7 @@ fn fill(target: &impl Target, name: &str, from: &Rule, to: &Rule) -> Result<(), 
 fn restore(target: &impl Target, name: &str, rule: &Rule) -> Result<(), Error> {
     target.enable(name, false)?;
     for field in Field::ALL {
-        target.set(name, field, &field.text(rule))?;
+        target.set(name, field, &field.of(rule).to_string())?;
     }
     if rule.enabled {
         target.enable(name, true)?;

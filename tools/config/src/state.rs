@@ -9,8 +9,10 @@ use std::{
 
 use crate::{
     classify::Class,
-    field::Field,
-    rule::Rule, //
+    rule::{
+        Field,
+        Rule, //
+    },
 };
 
 /// Rules by their names, and knobs by theirs.
@@ -36,8 +38,8 @@ pub fn set_fields(rule: &Rule) -> impl Iterator<Item = (Field, String)> + '_ {
 
     Field::ALL
         .into_iter()
-        .map(|field| (field, field.text(rule)))
-        .filter(move |(field, text)| *text != field.text(&new))
+        .map(|field| (field, field.of(rule).to_string()))
+        .filter(move |(field, text)| *text != field.of(&new).to_string())
 }
 
 /// A rule with its name, in a line: the fields that are not as in a new rule.
@@ -50,10 +52,10 @@ impl fmt::Display for Named<'_> {
 
         f.write_str(name)?;
         for field in Field::ALL {
-            let text = field.text(rule);
+            let text = field.of(rule).to_string();
 
             // What a rule is for is always said.
-            if field == Field::Class || text != field.text(&new) {
+            if field == Field::Class || text != field.of(&new).to_string() {
                 write!(f, " {}={text}", field.name())?;
             }
         }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::field::Field;
+use crate::rule::Field;
 
 /// What is wrong with `text`, a line each.
 fn problems(text: &str) -> Vec<String> {
@@ -46,7 +46,7 @@ enabled = false
     let cache = &state.rules["cache"];
     assert!(cache.enabled);
     assert_eq!(
-        Field::ALL.map(|field| field.text(cache)),
+        Field::ALL.map(|field| field.of(cache).to_string()),
         [
             "42",
             "tcp",

@@ -48,7 +48,7 @@ impl Shown {
             enabled: rule.enabled,
             fields: Field::ALL
                 .iter()
-                .map(|field| (field.name(), field.text(&rule)))
+                .map(|field| (field.name(), field.of(&rule).to_string()))
                 .collect(),
             counts: module.counts(name)?,
             flows: flows(&rule),
