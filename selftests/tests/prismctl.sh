@@ -129,6 +129,15 @@ does "rules may stay" apply --keep $dir/other.toml
 equal "both are there" "$(cd "$RULES" && echo *)" "flow other"
 does "what was saved is applied again" apply $dir/saved.toml
 
+# Rules that prismd made are no part of what is saved and applied.
+rule docker:0123456789ab:ports:0 vni=none protocol=tcp destination_port=80
+does "a file is applied beside rules of prismd" apply $dir/saved.toml
+equal "which stay" "$(cd "$RULES" && echo *)" "docker:0123456789ab:ports:0 flow"
+does "and are not saved" save
+equal "with the others" "$(grep '^\[' <<<"$out")" "[rules.flow]"
+does "nor do they differ" diff $dir/saved.toml
+rmdir "$RULES"/docker:0123456789ab:ports:0
+
 printf 'mode = "express"\n[rules.a]\nvni = 1\nrat = 3\n' >$dir/bad.toml
 refuses "a bad file" "$dir/bad.toml:4:1: rule a, no field is called \"rat\"; is it rate\?" apply $dir/bad.toml
 refuses "the same, to be checked" "bad.toml:4:1" apply --check $dir/bad.toml

@@ -9,10 +9,14 @@
 #[path = "../../../prism/classify/mod.rs"]
 pub mod classify;
 mod counter;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 mod field;
 mod file;
 mod knob;
+mod lock;
 mod module;
+mod owner;
 mod plan;
 mod state;
 mod text;
@@ -42,11 +46,15 @@ pub use self::{
         NoKnob,
         KNOBS, //
     },
+    lock::Lock,
     module::{
         Counts,
         Error,
-        Lock,
         Module, //
+    },
+    owner::{
+        is_of_daemon,
+        DOCKER_PREFIX, //
     },
     plan::{
         Change,
@@ -59,5 +67,9 @@ pub use self::{
         set_fields,
         Named,
         State, //
+    },
+    text::{
+        meant,
+        Quoted, //
     },
 };

@@ -4,24 +4,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{
-        self,
-        File, //
-    },
-    io,
+    fs, io,
     path::{
         Path,
         PathBuf, //
     },
 };
 
-use nix::{
-    errno::Errno,
-    fcntl::{
-        Flock,
-        FlockArg, //
-    },
-};
+use nix::errno::Errno;
 
 use crate::{
     knob::{
@@ -42,7 +32,6 @@ use crate::{
 
 const KNOB_DIR: &str = "/sys/kernel/prism";
 const RULE_DIR: &str = "/sys/kernel/config/prism/rules";
-const LOCK: &str = "/run/prism.lock";
 
 /// Why the module cannot be asked, or does not do something.
 #[derive(Debug, thiserror::Error)]
@@ -95,30 +84,6 @@ pub struct Counts {
     pub packets: u64,
     /// Their bytes, from the outer IP header on.
     pub bytes: u64,
-}
-
-/// Held while a configuration is changed, by one at a time.
-pub struct Lock(#[expect(dead_code, reason = "held, not used")] Flock<File>);
-
-impl Lock {
-    /// Waits for it.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Denied`], [`Error::Read`].
-    pub fn take() -> Result<Self, Error> {
-        let path = Path::new(LOCK);
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(|why| read_error(path, why))?;
-
-        match Flock::lock(file, FlockArg::LockExclusive) {
-            Ok(lock) => Ok(Self(lock)),
-            Err((_, errno)) => Err(read_error(path, errno.into())),
-        }
-    }
 }
 
 /// The module that is loaded.
@@ -185,38 +150,6 @@ impl Module {
         Ok(counters)
     }
 
-    /// The names of all rules.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Read`].
-    pub fn names(&self) -> Result<Vec<String>, Error> {
-        names(&self.rules)
-    }
-
-    /// A rule.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoRule`], [`Error::Denied`], [`Error::Read`], [`Error::Unknown`].
-    pub fn rule(&self, name: &str) -> Result<Rule, Error> {
-        let dir = self.dir(name)?;
-        let mut rule = new_rule();
-
-        for field in Field::ALL {
-            let path = dir.join(field.name());
-            let text = read(&path)?;
-
-            field
-                .set(&mut rule, &text)
-                .map_err(|_| unknown(path, text))?;
-        }
-        let path = dir.join("enabled");
-        let text = read(&path)?;
-        rule.enabled = parse_bool(&text).map_err(|_| unknown(path, text))?;
-        Ok(rule)
-    }
-
     /// What a rule has met.
     ///
     /// # Errors
@@ -270,6 +203,28 @@ impl Target for Module {
             state.rules.insert(name, rule);
         }
         Ok(state)
+    }
+
+    fn names(&self) -> Result<Vec<String>, Error> {
+        names(&self.rules)
+    }
+
+    fn rule(&self, name: &str) -> Result<Rule, Error> {
+        let dir = self.dir(name)?;
+        let mut rule = new_rule();
+
+        for field in Field::ALL {
+            let path = dir.join(field.name());
+            let text = read(&path)?;
+
+            field
+                .set(&mut rule, &text)
+                .map_err(|_| unknown(path, text))?;
+        }
+        let path = dir.join("enabled");
+        let text = read(&path)?;
+        rule.enabled = parse_bool(&text).map_err(|_| unknown(path, text))?;
+        Ok(rule)
     }
 
     fn make(&self, name: &str) -> Result<(), Error> {
@@ -328,7 +283,7 @@ fn refused(what: String, why: String) -> Error {
     Error::Refused { what, why }
 }
 
-fn read_error(path: &Path, source: io::Error) -> Error {
+pub(crate) fn read_error(path: &Path, source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::PermissionDenied => Error::Denied(path.to_owned()),
         // It was unloaded meanwhile.

@@ -34,6 +34,20 @@ pub trait Target {
     /// Why that is not known.
     fn state(&self) -> Result<State, Error>;
 
+    /// The names of all rules.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`].
+    fn names(&self) -> Result<Vec<String>, Error>;
+
+    /// A rule.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRule`], [`Error::Denied`], [`Error::Read`], [`Error::Unknown`].
+    fn rule(&self, name: &str) -> Result<Rule, Error>;
+
     /// Makes a rule, of which no field is set.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 use std::fmt;
 
 /// Text in quotes, with what a terminal would obey made visible.
-pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+pub struct Quoted<'a>(pub &'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -14,7 +14,7 @@ impl fmt::Display for Quoted<'_> {
 }
 
 /// The one of `known` that `word` may have been meant to be, as the end of a message.
-pub(crate) fn meant<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub fn meant<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     known
         .map(|name| (distance(word, name), name))
         .filter(|(distance, name)| *distance <= name.len() / 3)

@@ -69,8 +69,8 @@ pub(crate) enum Command {
     },
     /// Make the configuration what a file says.
     ///
-    /// Rules that the file does not have are removed; knobs that it does not name stay. A file that is
-    /// wrong anywhere changes nothing.
+    /// Rules that the file does not have are removed, but for those that prismd made for containers;
+    /// knobs that it does not name stay. A file that is wrong anywhere changes nothing.
     Apply {
         #[command(flatten)]
         file: ConfigFile,
@@ -78,7 +78,7 @@ pub(crate) enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Write the configuration as a file.
+    /// Write the configuration as a file, without the rules that prismd made for containers.
     Save {
         /// Where to; standard output without it.
         file: Option<PathBuf>,

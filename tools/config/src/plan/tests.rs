@@ -1,102 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use std::cell::RefCell;
-
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
+    fake::Fake,
     file::tests::state as any_state,
     knob::KNOBS, //
 };
-
-/// A module of which a call fails.
-struct Fake {
-    state: RefCell<State>,
-    /// How many calls succeed before one fails, and all are counted.
-    until: RefCell<usize>,
-    calls: RefCell<usize>,
-}
-
-impl Fake {
-    fn new(state: &State, until: usize) -> Self {
-        Self {
-            state: RefCell::new(state.clone()),
-            until: RefCell::new(until),
-            calls: RefCell::new(0),
-        }
-    }
-
-    fn call(
-        &self,
-        what: &str,
-        f: impl FnOnce(&mut State) -> Result<(), &'static str>,
-    ) -> Result<(), Error> {
-        let refused = |why: &str| Error::Refused {
-            what: what.to_owned(),
-            why: why.to_owned(),
-        };
-
-        *self.calls.borrow_mut() += 1;
-        let until = *self.until.borrow();
-        *self.until.borrow_mut() = until.wrapping_sub(1);
-        if until == 0 {
-            return Err(refused("no memory"));
-        }
-        f(&mut self.state.borrow_mut()).map_err(refused)
-    }
-}
-
-impl Target for Fake {
-    fn state(&self) -> Result<State, Error> {
-        Ok(self.state.borrow().clone())
-    }
-
-    fn make(&self, name: &str) -> Result<(), Error> {
-        self.call("make", |state| {
-            match state.rules.insert(name.to_owned(), new_rule()) {
-                None => Ok(()),
-                Some(_) => Err("there is one"),
-            }
-        })
-    }
-
-    fn remove(&self, name: &str) -> Result<(), Error> {
-        self.call("remove", |state| {
-            state.rules.remove(name).map(|_| ()).ok_or("there is none")
-        })
-    }
-
-    fn set(&self, name: &str, field: Field, text: &str) -> Result<(), Error> {
-        self.call("set", |state| {
-            let rule = state.rules.get_mut(name).ok_or("there is none")?;
-
-            if rule.enabled {
-                return Err("it is enabled");
-            }
-            field.set(rule, text).map_err(|_| "a bad value")
-        })
-    }
-
-    fn enable(&self, name: &str, is_enabled: bool) -> Result<(), Error> {
-        self.call("enable", |state| {
-            let rule = state.rules.get_mut(name).ok_or("there is none")?;
-
-            if is_enabled {
-                rule.flows.validate().map_err(|_| "not to be enabled")?;
-            }
-            rule.enabled = is_enabled;
-            Ok(())
-        })
-    }
-
-    fn turn(&self, knob: &Knob, text: &str) -> Result<(), Error> {
-        self.call("turn", |state| {
-            state.knobs.insert(knob.name, text.to_owned());
-            Ok(())
-        })
-    }
-}
 
 /// The same with some knobs turned.
 fn wanted() -> impl Strategy<Value = State> {
@@ -143,7 +54,7 @@ fn a_plan_is_shown() {
 #[test]
 fn rules_of_others_stay() {
     let now = state("[rules.a]\nvni = 1\n[rules.'docker:b']\nvni = 2\n");
-    let plan = Plan::new(&now, &State::default(), |name| name.starts_with("docker:"));
+    let plan = Plan::new(&now, &State::default(), crate::is_of_daemon);
 
     assert_eq!(plan.to_string(), "- rule a vni=1 class=high\n");
 }
@@ -155,6 +66,12 @@ fn what_cannot_be_undone_is_told() {
     impl Target for Stubborn {
         fn state(&self) -> Result<State, Error> {
             self.0.state()
+        }
+        fn names(&self) -> Result<Vec<String>, Error> {
+            self.0.names()
+        }
+        fn rule(&self, name: &str) -> Result<Rule, Error> {
+            self.0.rule(name)
         }
         fn make(&self, name: &str) -> Result<(), Error> {
             self.0.make(name)
@@ -199,7 +116,7 @@ proptest! {
         let all = Fake::new(&now, usize::MAX);
 
         plan.carry_out(&all).unwrap();
-        for until in 0..*all.calls.borrow() {
+        for until in 0..all.calls() {
             let target = Fake::new(&now, until);
             let failure = plan.carry_out(&target).unwrap_err();
 

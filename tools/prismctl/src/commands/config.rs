@@ -18,6 +18,7 @@ use std::{
 };
 
 use prism_config::{
+    is_of_daemon,
     Change,
     Lock,
     Module,
@@ -47,7 +48,7 @@ pub(super) fn apply(out: &mut Output, file: &ConfigFile) -> Result<(), Error> {
     let wanted = read(&file.file)?;
     let module = Module::open()?;
     let _lock = Lock::take()?;
-    let plan = Plan::new(&module.state()?, &wanted, |_| file.keep);
+    let plan = plan(&module, &wanted, file)?;
 
     plan.carry_out(&module)?;
     show(out, &plan)
@@ -61,15 +62,24 @@ pub(super) fn check(file: &ConfigFile) -> Result<(), Error> {
 /// What applying the file would change.
 pub(super) fn diff(out: &mut Output, file: &ConfigFile) -> Result<ExitCode, Error> {
     let wanted = read(&file.file)?;
-    let plan = Plan::new(&Module::open()?.state()?, &wanted, |_| file.keep);
+    let plan = plan(&Module::open()?, &wanted, file)?;
 
     show(out, &plan)?;
     Ok(ExitCode::from(u8::from(!plan.is_empty())))
 }
 
+/// From the configuration as it is to that of the file.
+fn plan(module: &Module, wanted: &State, file: &ConfigFile) -> Result<Plan, Error> {
+    Ok(Plan::new(&module.state()?, wanted, |name| {
+        file.keep || is_of_daemon(name)
+    }))
+}
+
 /// Writes the configuration as it is. The file is there as a whole, or as before.
 pub(super) fn save(out: &mut Output, file: Option<PathBuf>) -> Result<(), Error> {
-    let text = Module::open()?.state()?.to_file();
+    let mut state = Module::open()?.state()?;
+    state.rules.retain(|name, _| !is_of_daemon(name));
+    let text = state.to_file();
     let Some(path) = file.filter(|path| path != Path::new("-")) else {
         out.print(&json!({ "file": text }), |out| write!(out, "{text}"))?;
         return Ok(());

@@ -9,7 +9,8 @@ use prism_config::{
     rule::Rule,
     Counts,
     Field,
-    Module, //
+    Module,
+    Target, //
 };
 use serde::Serialize;
 

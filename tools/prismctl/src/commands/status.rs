@@ -14,7 +14,8 @@ use std::{
 use prism_config::{
     Error as ModuleError,
     Group,
-    Module, //
+    Module,
+    Target, //
 };
 use serde::Serialize;
 
