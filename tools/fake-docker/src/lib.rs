@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A Docker engine that only says what containers there are, for tests: what version 20.10 answers to
+//! the requests that `prismd` makes, and nothing else.
+
+mod answer;
+
+use std::{
+    collections::{
+        BTreeMap,
+        HashMap, //
+    },
+    fs, io,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    sync::{
+        Arc,
+        Mutex,
+        MutexGuard,
+        PoisonError, //
+    },
+    time::SystemTime,
+};
+
+use hyper::{
+    body::Bytes,
+    server::conn::http1,
+    service::service_fn, //
+};
+use hyper_util::rt::TokioIo;
+use serde_json::{
+    json,
+    Value, //
+};
+use tokio::{
+    net::UnixListener,
+    sync::mpsc::UnboundedSender,
+    task::{
+        JoinHandle,
+        JoinSet, //
+    },
+};
+
+/// An engine.
+#[derive(Debug)]
+pub struct Engine {
+    path: PathBuf,
+    state: Shared,
+    server: Option<JoinHandle<()>>,
+}
+
+type Shared = Arc<Mutex<State>>;
+
+/// A container.
+#[derive(Clone, Debug, Default)]
+pub struct Container {
+    /// All of its ID.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: HashMap<String, String>,
+    /// Its network mode; that of a bridge where it is empty.
+    pub mode: String,
+    /// IDs of networks, with its addresses there, which may be empty.
+    pub endpoints: BTreeMap<String, (String, String)>,
+    /// Ports such as `6379/tcp`, with addresses and ports of the host.
+    pub ports: Vec<(String, String, u16)>,
+}
+
+/// A network.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// Its ID.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its driver.
+    pub driver: String,
+    /// Its subnets.
+    pub subnets: Vec<String>,
+    /// Options of its driver.
+    pub options: HashMap<String, String>,
+    /// Whether Swarm's published ports come through it.
+    pub is_ingress: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    containers: BTreeMap<String, Container>,
+    networks: BTreeMap<String, Network>,
+    /// What happened, for those who ask later.
+    events: Vec<(u64, Value)>,
+    /// Those who want to know what happens, with what they want to know.
+    followers: Vec<(Filters, UnboundedSender<Bytes>)>,
+    requests: Vec<String>,
+}
+
+/// What somebody wants to know: values by their kinds.
+type Filters = HashMap<String, Vec<String>>;
+
+/// How many events are remembered, as by the engine.
+const REMEMBERED: usize = 256;
+
+impl Engine {
+    /// Starts one at a socket.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no socket.
+    pub fn start(path: &Path) -> io::Result<Self> {
+        let mut engine = Self {
+            path: path.to_owned(),
+            state: Shared::default(),
+            server: None,
+        };
+
+        engine.up()?;
+        Ok(engine)
+    }
+
+    /// Goes away, in the middle of whatever it says. Containers live on.
+    pub fn down(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.abort();
+        }
+        self.state().followers.clear();
+        fs::remove_file(&self.path).ok();
+    }
+
+    /// Comes back, and has forgotten what happened.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no socket.
+    pub fn up(&mut self) -> io::Result<()> {
+        let listener = UnixListener::bind(&self.path)?;
+
+        self.state().events.clear();
+        self.server = Some(tokio::spawn(serve(listener, self.state.clone())));
+        Ok(())
+    }
+
+    /// Makes a network.
+    pub fn add_network(&self, network: Network) {
+        self.state().networks.insert(network.id.clone(), network);
+    }
+
+    /// Starts a container.
+    pub fn run(&self, container: Container) {
+        let mut state = self.state();
+        let event = container_event("start", &container);
+
+        state.containers.insert(container.id.clone(), container);
+        state.tell(event);
+    }
+
+    /// Stops a container.
+    pub fn stop(&self, id: &str) {
+        let mut state = self.state();
+
+        if let Some(container) = state.containers.remove(id) {
+            state.tell(container_event("die", &container));
+        }
+    }
+
+    /// Connects a container to a network, or changes its addresses there.
+    pub fn connect(&self, id: &str, network: &str, v4: &str, v6: &str) {
+        let mut state = self.state();
+
+        if let Some(container) = state.containers.get_mut(id) {
+            container
+                .endpoints
+                .insert(network.to_owned(), (v4.to_owned(), v6.to_owned()));
+            state.tell(network_event("connect", network, id));
+        }
+    }
+
+    /// Disconnects a container from a network.
+    pub fn disconnect(&self, id: &str, network: &str) {
+        let mut state = self.state();
+
+        if let Some(container) = state.containers.get_mut(id) {
+            container.endpoints.remove(network);
+            state.tell(network_event("disconnect", network, id));
+        }
+    }
+
+    /// Something happens that nobody should be told of who has not asked for it.
+    pub fn chatter(&self, id: &str) {
+        let mut state = self.state();
+
+        if let Some(container) = state.containers.get(id).cloned() {
+            state.tell(container_event("exec_start: true", &container));
+        }
+    }
+
+    /// Who follows what happens.
+    pub fn followers(&self) -> usize {
+        let mut state = self.state();
+
+        state.followers.retain(|(_, to)| !to.is_closed());
+        state.followers.len()
+    }
+
+    /// The paths of all requests.
+    pub fn requests(&self) -> Vec<String> {
+        self.state().requests.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.down();
+    }
+}
+
+fn lock(state: &Shared) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl State {
+    fn tell(&mut self, event: Value) {
+        self.followers.retain(|(filters, to)| {
+            !is_wanted(filters, &event) || to.send(Bytes::from(format!("{event}\n"))).is_ok()
+        });
+        self.events.push((now(), event));
+        if self.events.len() > REMEMBERED {
+            self.events.remove(0);
+        }
+    }
+}
+
+/// Whether an event is one of those that are asked for.
+fn is_wanted(filters: &Filters, event: &Value) -> bool {
+    let passes = |kind: &str, value: &Value| {
+        let wanted = filters.get(kind);
+
+        wanted.is_none_or(|wanted| wanted.iter().any(|word| value == word))
+    };
+
+    passes("type", &event["Type"]) && passes("event", &event["Action"])
+}
+
+/// Seconds since the epoch.
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+fn container_event(action: &str, container: &Container) -> Value {
+    let mut attributes = json!(container.labels);
+
+    attributes["name"] = json!(container.name);
+    attributes["image"] = json!("busybox");
+    event("container", action, &container.id, &attributes)
+}
+
+fn network_event(action: &str, network: &str, container: &str) -> Value {
+    event(
+        "network",
+        action,
+        network,
+        &json!({ "container": container }),
+    )
+}
+
+fn event(kind: &str, action: &str, id: &str, attributes: &Value) -> Value {
+    let now = now();
+
+    json!({
+        "status": action, "id": id, "from": "busybox",
+        "Type": kind, "Action": action, "Actor": { "ID": id, "Attributes": attributes },
+        "scope": "local", "time": now, "timeNano": now * 1_000_000_000,
+    })
+}
+
+/// Answers all who connect. Those who are connected go with it.
+async fn serve(listener: UnixListener, state: Shared) {
+    let mut connections = JoinSet::new();
+
+    while let Ok((stream, _)) = listener.accept().await {
+        let state = state.clone();
+
+        while connections.try_join_next().is_some() {}
+        connections.spawn(async move {
+            let service = service_fn(|request| {
+                let answer = answer::answer(&state, &request);
+
+                async move { Ok::<_, std::convert::Infallible>(answer) }
+            });
+
+            http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await
+                .ok();
+        });
+    }
+}

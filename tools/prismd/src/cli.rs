@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command line.
+
+use std::{
+    net::SocketAddr,
+    path::PathBuf, //
+};
+
+use clap::{
+    Parser,
+    ValueEnum, //
+};
+
+/// Makes rules of the kernel module prism from the labels of Docker's containers.
+///
+/// A container with the label io.prism.class=CLASS has rules of that class for what comes to it through
+/// overlay networks and published ports, as long as it runs. io.prism.ports=6379/tcp,8000-8100/udp names
+/// its ports, without which all are meant; io.prism.rate=50000 is the rate of each rule in packets a
+/// second, and io.prism.dscp=ef is what packets must have.
+///
+/// Only rules that the daemon has made are changed and removed. They are known by their names, which
+/// begin with "docker:". They stay when the daemon stops.
+#[derive(Parser)]
+#[command(name = "prismd", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The socket of the Docker engine.
+    #[arg(
+        long,
+        value_name = "SOCKET",
+        env = "DOCKER_HOST",
+        default_value = "unix:///run/docker.sock",
+        value_parser = socket
+    )]
+    pub(crate) docker: PathBuf,
+    /// Where to answer Prometheus, at /metrics; none for nowhere.
+    #[arg(
+        long,
+        value_name = "ADDRESS:PORT",
+        env = "PRISMD_METRICS",
+        default_value = "127.0.0.1:9754",
+        value_parser = metrics
+    )]
+    pub(crate) metrics: Metrics,
+    /// What to log: messages that are at least that important.
+    #[arg(long, value_name = "LEVEL", env = "PRISMD_LOG", default_value = "info")]
+    pub(crate) log: Level,
+    /// Make the rules those of the containers that run now, and exit.
+    #[arg(long, conflicts_with_all = ["check", "remove"])]
+    pub(crate) once: bool,
+    /// Show what --once would change, and exit: with 1 if anything, or if a label is wrong.
+    #[arg(long, conflicts_with = "remove")]
+    pub(crate) check: bool,
+    /// Remove all rules that the daemon has made, and exit. Docker is not asked.
+    #[arg(long)]
+    pub(crate) remove: bool,
+}
+
+/// Where to answer Prometheus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Metrics {
+    /// Nowhere.
+    None,
+    /// There.
+    At(SocketAddr),
+}
+
+/// How important a message is.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Level {
+    /// Something does not work.
+    Error,
+    /// Something is not as somebody wants it.
+    Warn,
+    /// What is done.
+    Info,
+    /// More of it.
+    Debug,
+}
+
+fn socket(text: &str) -> Result<PathBuf, String> {
+    match text.split_once("://") {
+        Some(("unix", path)) => Ok(path.into()),
+        Some(_) => Err("only an engine of this host has containers here: unix://PATH".to_owned()),
+        None if text.starts_with('/') => Ok(text.into()),
+        None => Err("expected unix://PATH".to_owned()),
+    }
+}
+
+fn metrics(text: &str) -> Result<Metrics, String> {
+    match text {
+        "none" => Ok(Metrics::None),
+        _ => text
+            .parse()
+            .map(Metrics::At)
+            .map_err(|_| "expected an address and a port such as [::1]:9754, or none".to_owned()),
+    }
+}

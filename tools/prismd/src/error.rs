@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why the daemon does not start, or a command fails.
+
+use std::{
+    io,
+    net::SocketAddr, //
+};
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Module(#[from] prism_config::Error),
+    #[error(transparent)]
+    Engine(#[from] crate::engine::Error),
+    #[error("metrics at {address}: {why}")]
+    Listen { address: SocketAddr, why: io::Error },
+    #[error("not all was done")]
+    Incomplete,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is told to Prometheus, read anew whenever it asks.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        Mutex,
+        MutexGuard,
+        PoisonError, //
+    },
+};
+
+use prism_config::Counter;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{
+        text::encode,
+        DescriptorEncoder,
+        EncodeMetric, //
+    },
+    metrics::{
+        counter::ConstCounter,
+        gauge::ConstGauge,
+        MetricType, //
+    },
+    registry::Registry,
+};
+
+use crate::kernel::{
+    Counted,
+    Kernel, //
+};
+
+/// How things are. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Report(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    is_connected: bool,
+    connections: u64,
+    containers: usize,
+    refused: usize,
+    foreign: usize,
+    made: u64,
+    removed: u64,
+    changed: u64,
+    failed: u64,
+    rules: Rules,
+    lacking: Vec<Lacking>,
+}
+
+/// Names of rules, with those of container and network.
+type Rules = BTreeMap<String, (String, String)>;
+
+/// A container, a network, and why there is no rule.
+type Lacking = (String, String, &'static str);
+
+impl Report {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often the engine was reached.
+    pub(crate) fn connections(&self) -> u64 {
+        self.inner().connections
+    }
+
+    /// Says whether the engine is there.
+    pub(crate) fn set_engine(&self, is_connected: bool) {
+        let mut inner = self.inner();
+
+        inner.is_connected = is_connected;
+        inner.connections += u64::from(is_connected);
+    }
+
+    /// Says what was done to rules, and for how many containers that was refused.
+    pub(crate) fn count(&self, made: u64, removed: u64, changed: u64, failed: usize) {
+        let mut inner = self.inner();
+
+        inner.made += made;
+        inner.removed += removed;
+        inner.changed += changed;
+        inner.failed += failed as u64;
+    }
+
+    /// Says what there is.
+    pub(crate) fn set(
+        &self,
+        containers: usize,
+        refused: usize,
+        foreign: usize,
+        rules: Rules,
+        lacking: Vec<Lacking>,
+    ) {
+        let mut inner = self.inner();
+
+        inner.containers = containers;
+        inner.refused = refused;
+        inner.foreign = foreign;
+        inner.rules = rules;
+        inner.lacking = lacking;
+    }
+
+    /// All of it, and what the module counts, in the format of OpenMetrics.
+    ///
+    /// # Errors
+    ///
+    /// A mistake in names or values.
+    pub(crate) fn text<K: Kernel>(&self, kernel: &K) -> Result<String, fmt::Error> {
+        let mut registry = Registry::default();
+        let mut text = String::new();
+
+        registry.register_collector(Box::new(Scrape {
+            report: self.clone(),
+            kernel: kernel.clone(),
+        }));
+        encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+/// One look at everything.
+#[derive(Debug)]
+struct Scrape<K> {
+    report: Report,
+    kernel: K,
+}
+
+impl<K: Kernel> Collector for Scrape<K> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let inner = self.report.inner();
+
+        own(&mut encoder, &inner)?;
+        let module = self.kernel.module();
+        gauge(
+            &mut encoder,
+            "prism_up",
+            "Whether the module prism is loaded",
+            u64::from(module.is_ok()),
+        )?;
+        match module {
+            Ok(module) => of_module(&mut encoder, &inner, &module),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// What the daemon knows of itself.
+fn own(encoder: &mut DescriptorEncoder<'_>, inner: &Inner) -> fmt::Result {
+    for (name, help, value) in [
+        (
+            "prismd_engine_up",
+            "Whether the Docker engine is connected",
+            u64::from(inner.is_connected),
+        ),
+        (
+            "prismd_containers",
+            "Containers that run and have the label io.prism.class",
+            inner.containers as u64,
+        ),
+        (
+            "prismd_containers_refused",
+            "Those of them whose labels are wrong",
+            inner.refused as u64,
+        ),
+        (
+            "prismd_rules",
+            "Rules that the containers are to have",
+            inner.rules.len() as u64,
+        ),
+        (
+            "prismd_foreign_rules",
+            "Rules with names of the daemon's that it has not made",
+            inner.foreign as u64,
+        ),
+    ] {
+        gauge(encoder, name, help, value)?;
+    }
+    for (name, help, value) in [
+        (
+            "prismd_connections",
+            "How often the Docker engine was connected",
+            inner.connections,
+        ),
+        ("prismd_rules_made", "Rules that were made", inner.made),
+        (
+            "prismd_rules_removed",
+            "Rules that were removed",
+            inner.removed,
+        ),
+        (
+            "prismd_rules_changed",
+            "Rules that were changed",
+            inner.changed,
+        ),
+        (
+            "prismd_failures",
+            "How often the module refused the rules of a container",
+            inner.failed,
+        ),
+    ] {
+        counter(encoder, name, help, value)?;
+    }
+
+    let mut family = encoder.encode_descriptor(
+        "prismd_lacking",
+        "Containers and networks for which there is no rule, by reason",
+        None,
+        MetricType::Gauge,
+    )?;
+    for (container, network, reason) in &inner.lacking {
+        let labels = [
+            ("container", container.as_str()),
+            ("network", network),
+            ("reason", reason),
+        ];
+
+        ConstGauge::new(1u64).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// What the module counts.
+fn of_module(
+    encoder: &mut DescriptorEncoder<'_>,
+    inner: &Inner,
+    module: &impl Counted,
+) -> fmt::Result {
+    for (name, value) in module.counters().unwrap_or_default() {
+        let help = Counter::named(&name).map_or("not known to this version", |known| known.what);
+
+        counter(encoder, &format!("prism_{name}"), help, value)?;
+    }
+
+    // A rule may have gone, or may not be there yet.
+    let counts: Vec<_> = inner
+        .rules
+        .iter()
+        .filter_map(|(name, of)| Some((name, of, module.counts(name).ok()?)))
+        .collect();
+    for (name, help, is_bytes) in [
+        (
+            "prism_rule_packets",
+            "Packets that a container's rule has met",
+            false,
+        ),
+        (
+            "prism_rule_bytes",
+            "Bytes that a container's rule has met",
+            true,
+        ),
+    ] {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+
+        for (rule, (container, network), counts) in &counts {
+            let value = if is_bytes {
+                counts.bytes
+            } else {
+                counts.packets
+            };
+            let labels = [
+                ("container", container.as_str()),
+                ("network", network),
+                ("rule", rule),
+            ];
+
+            ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+
+    ConstGauge::new(value).encode(metric)
+}
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+
+    ConstCounter::new(value).encode(metric)
+}
