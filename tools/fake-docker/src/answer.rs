@@ -132,14 +132,21 @@ fn events(state: &Shared, query: &HashMap<String, String>) -> Response<Body> {
         .and_then(|text| text.parse().ok())
         .unwrap_or(u64::MAX);
     let (sender, receiver) = mpsc::unbounded_channel();
-    let mut state = lock(state);
+    let lag = lock(state).lag;
+    let state = state.clone();
 
-    for (time, event) in &state.events {
-        if *time >= since && is_wanted(&filters, event) {
-            sender.send(Bytes::from(format!("{event}\n"))).ok();
+    // The engine, too, begins to answer before it listens to itself.
+    tokio::spawn(async move {
+        tokio::time::sleep(lag).await;
+        let mut state = lock(&state);
+
+        for (time, event) in &state.events {
+            if *time >= since && is_wanted(&filters, event) {
+                sender.send(Bytes::from(format!("{event}\n"))).ok();
+            }
         }
-    }
-    state.followers.push((filters, sender));
+        state.followers.push((filters, sender));
+    });
     let frames = received(receiver).map(|bytes| Ok(Frame::data(bytes)));
 
     Response::new(Either::Right(StreamBody::new(frames.boxed())))

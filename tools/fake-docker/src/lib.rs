@@ -21,7 +21,10 @@ use std::{
         MutexGuard,
         PoisonError, //
     },
-    time::SystemTime,
+    time::{
+        Duration,
+        SystemTime, //
+    },
 };
 
 use hyper::{
@@ -96,6 +99,7 @@ struct State {
     /// Those who want to know what happens, with what they want to know.
     followers: Vec<(Filters, UnboundedSender<Bytes>)>,
     requests: Vec<String>,
+    lag: Duration,
 }
 
 /// What somebody wants to know: values by their kinds.
@@ -195,6 +199,12 @@ impl Engine {
         if let Some(container) = state.containers.get(id).cloned() {
             state.tell(container_event("exec_start: true", &container));
         }
+    }
+
+    /// From here on, who asks for events is told only of what happens so much later, and of what he
+    /// asks for of before.
+    pub fn set_lag(&self, lag: Duration) {
+        self.state().lag = lag;
     }
 
     /// Who follows what happens.

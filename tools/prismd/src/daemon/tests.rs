@@ -72,6 +72,21 @@ async fn networks_come_and_go() {
 }
 
 #[tokio::test]
+async fn nothing_is_missed_at_the_start() {
+    let mut world = World::new().await;
+
+    world.engine.set_lag(Duration::from_millis(200));
+    world.engine.run(container(1, &[HIGH]));
+    world.start();
+    world.has_addresses(&["10.0.0.1/32"]).await;
+    // What runs was listed, and what happens is not told yet.
+    assert_eq!(world.engine.followers(), 0);
+    world.engine.stop(&id(1));
+    world.engine.run(container(2, &[HIGH]));
+    world.has_addresses(&["10.0.0.2/32"]).await;
+}
+
+#[tokio::test]
 async fn an_engine_that_goes_takes_no_rule() {
     let mut world = World::new().await;
 
