@@ -111,8 +111,9 @@ pub(crate) enum Network {
 impl Container {
     /// What the engine tells of a container; `None` where it does not run.
     pub(crate) fn new(told: ContainerInspectResponse) -> Option<Self> {
-        // A paused one runs.
-        if !told.state?.running? {
+        let state = told.state?;
+        // A paused one runs. One that waits to be started again is said to run, too.
+        if !state.running? || state.restarting == Some(true) {
             return None;
         }
         let settings = told.network_settings.unwrap_or_default();

@@ -97,6 +97,8 @@ pub(crate) struct Daemon<K> {
     watched: BTreeMap<String, Watched>,
     /// By their IDs.
     networks: HashMap<String, Arc<Network>>,
+    /// Whether it is known which containers run. Before that, all rules would seem to be of none.
+    is_informed: bool,
     pending: Pending,
     retries: Backoff,
     retry: Option<Instant>,
@@ -119,6 +121,7 @@ impl<K: Kernel> Daemon<K> {
             report,
             watched: BTreeMap::new(),
             networks: HashMap::new(),
+            is_informed: false,
             pending: Pending::default(),
             retries: Backoff::new(RULES),
             retry: None,
@@ -240,6 +243,7 @@ impl<K: Kernel> Daemon<K> {
         for id in &ids {
             self.refresh(engine, id).await?;
         }
+        self.is_informed = true;
         self.pending.are_all = true;
         Ok(())
     }
@@ -330,6 +334,9 @@ impl<K: Kernel> Daemon<K> {
 
     /// Makes the rules of the containers that are pending what they are to be.
     async fn sync(&mut self) {
+        if !self.is_informed {
+            return;
+        }
         // Nothing is awaited while it is held.
         let guard = loop {
             match self.kernel.try_lock() {

@@ -79,10 +79,11 @@ impl Counted for Module {
     }
 }
 
-/// Whether a failure says that the module is not there, or goes.
+/// Whether a failure says that the module is not there, or goes, so that the kernel will tell when it
+/// comes.
 pub(crate) fn is_absent(why: &Error) -> bool {
     match why {
-        Error::NotLoaded | Error::NoConfigfs => true,
+        Error::NotLoaded => true,
         Error::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
         _ => false,
     }

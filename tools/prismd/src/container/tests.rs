@@ -91,9 +91,9 @@ fn networks_are_told_apart() {
     );
 }
 
-fn inspected(is_running: bool, mode: &str, ports: &Value) -> Option<Container> {
+fn inspected(state: &Value, mode: &str, ports: &Value) -> Option<Container> {
     let told = json!({
-        "Id": "c0ffee", "Name": "/web", "State": { "Running": is_running, "Paused": true },
+        "Id": "c0ffee", "Name": "/web", "State": state,
         "HostConfig": { "NetworkMode": mode }, "Config": { "Labels": { "a": "b" } },
         "NetworkSettings": {
             "Ports": ports,
@@ -110,7 +110,7 @@ fn inspected(is_running: bool, mode: &str, ports: &Value) -> Option<Container> {
 
 #[test]
 fn a_container_is_understood() {
-    let container = inspected(true, "back", &json!({})).unwrap();
+    let container = inspected(&json!({ "Running": true }), "back", &json!({})).unwrap();
 
     assert_eq!(container.name, "web");
     assert_eq!(container.labels["a"], "b");
@@ -125,7 +125,16 @@ fn a_container_is_understood() {
 
 #[test]
 fn what_does_not_run_is_left_out() {
-    assert_eq!(inspected(false, "back", &json!({})), None);
+    for (state, runs) in [
+        (json!({ "Running": false }), false),
+        (json!({ "Running": true, "Restarting": true }), false),
+        (
+            json!({ "Running": true, "Restarting": false, "Paused": true }),
+            true,
+        ),
+    ] {
+        assert_eq!(inspected(&state, "back", &json!({})).is_some(), runs);
+    }
 }
 
 #[test]
@@ -137,7 +146,7 @@ fn namespaces_are_told_apart() {
         ("none", Namespace::Empty),
         ("container:0123", Namespace::Shared),
     ] {
-        let container = inspected(true, mode, &json!({})).unwrap();
+        let container = inspected(&json!({ "Running": true }), mode, &json!({})).unwrap();
 
         assert_eq!(container.namespace, namespace, "{mode}");
     }
@@ -146,7 +155,7 @@ fn namespaces_are_told_apart() {
 #[test]
 fn published_ports_are_the_hosts() {
     let container = inspected(
-        true,
+        &json!({ "Running": true }),
         "bridge",
         &json!({
             "80/tcp": [

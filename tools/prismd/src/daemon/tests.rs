@@ -135,6 +135,24 @@ async fn a_daemon_that_starts_again_knows_its_rules() {
 }
 
 #[tokio::test]
+async fn rules_stay_until_it_is_known_what_runs() {
+    let mut world = World::new().await;
+
+    world.start();
+    world.engine.run(container(1, &[HIGH]));
+    world.has_addresses(&["10.0.0.1/32"]).await;
+    world.stop().await;
+    world.engine.down();
+    world.start();
+    world.changed.notify_one();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    world.has_addresses(&["10.0.0.1/32"]).await;
+    world.engine.stop(&id(1));
+    world.engine.up().unwrap();
+    world.has_addresses(&[]).await;
+}
+
+#[tokio::test]
 async fn rules_of_others_stay() {
     let mut world = World::new().await;
     let others = "
