@@ -4,8 +4,9 @@
 # make KDIR=/path      build it for any prepared kernel tree with CONFIG_RUST,
 #                      with this machine's tools (TOOLROOT=1: the tool root's)
 # make install         copy it to /lib/modules (INSTALL_MOD_PATH is put before)
-# make tools           build prismctl, its manual pages and completions: build/tools
-# make tools_install   install them (PREFIX=/usr/local, DESTDIR)
+# make tools           build prismctl and prismd, their manual pages and completions:
+#                      build/tools
+# make tools_install   install them, and units of systemd (PREFIX=/usr/local, DESTDIR)
 # make check           formats, lints, licences, documents
 # make test            host tests, then guests on the stock and a debug kernel, in
 #                      twelve minutes
@@ -93,6 +94,6 @@ clean:
 	@scripts/clean.sh
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,28p'
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,29p'
 
 .PHONY: all modules debug install modules_install tools tools_install check test test-more test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds profile shell clean help

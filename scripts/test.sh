@@ -107,6 +107,7 @@ host_tests() {
 	cargo_tests tools --config scripts/static.toml
 	one models scripts/in-toolroot.sh selftests/model/spin.sh
 	one no-panic scripts/in-toolroot.sh selftests/host/no-panic.sh
+	one units selftests/host/units.sh
 	one kdir scripts/in-toolroot.sh selftests/host/kdir.sh
 	one fuzz scripts/in-toolroot.sh selftests/host/fuzz.sh "${TEST_FUZZ:-6}"
 }
