@@ -25,6 +25,10 @@ use knet::{
         Stages,
         Turn, //
     },
+    trace::{
+        By,
+        To, //
+    },
     Frame,
     Met,
     Verdict, //
@@ -37,10 +41,8 @@ use crate::{
         current,
         Shared, //
     },
-    stats::{
-        Counter,
-        Stats, //
-    },
+    stats::Counter,
+    trace::is_watched, //
 };
 
 /// What of a batch waits behind the first stage. Nothing does but while the batch is served.
@@ -100,9 +102,10 @@ impl Batch {
     pub(crate) fn add<'a>(
         &self,
         cx: &RxContext<'_>,
-        stats: &Stats,
+        path: &Shared,
         frame: Frame<'a>,
     ) -> Verdict<'a> {
+        let id = frame.id();
         let stage = self.stages.here(cx);
         let added = stage.with(cx, |arrived| {
             // A softirq is over after fewer, but nothing may grow without a bound.
@@ -119,11 +122,14 @@ impl Batch {
         match added {
             Ok(verdict) => {
                 stage.schedule(cx);
-                stats.count(cx, Counter::Batched);
+                path.stats.count(cx, Counter::Batched);
+                if is_watched() {
+                    path.trace_goes(cx, id, To::Batch, By::Batch);
+                }
                 verdict
             }
             Err(frame) => {
-                stats.count(cx, Counter::DroppedHigh);
+                path.loses(cx, id, Counter::DroppedHigh);
                 frame.discard()
             }
         }
@@ -166,8 +172,8 @@ impl Batch {
     /// Drops what was received on a device that goes away.
     ///
     /// Context: process, under RTNL; sleeps.
-    pub(crate) fn purge(&self, stats: &Stats, device: NetDevice<'_>) {
-        stats.count_many(Counter::DroppedHigh, self.stages.purge(device));
+    pub(crate) fn purge(&self, path: &Shared, device: NetDevice<'_>) {
+        path.purged(Counter::DroppedHigh, |each| self.stages.purge(device, each));
     }
 }
 
@@ -203,6 +209,10 @@ impl Shared {
         self.breaker
             .check(cx, Invariant::Batch, self.batch.is_over(cx));
         let served = serve(turn, |packet, met| {
+            if is_watched() {
+                self.see_waiting(cx, &packet, met)
+                    .goes(To::Stack, By::Batch);
+            }
             turn.run(packet, met, |_, frame| {
                 self.watch(cx, || frame.run_to_completion(&self.inflight, &self.routes))
             });

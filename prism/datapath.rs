@@ -22,6 +22,11 @@ use knet::{
     receivers::Receivers,
     routes::Routes,
     spare::Spares,
+    trace::{
+        By,
+        Stage,
+        To, //
+    },
     veth::{
         Delivered,
         Delivery,
@@ -73,6 +78,10 @@ use crate::{
         Counter,
         Stats, //
     },
+    trace::{
+        is_watched,
+        Trace, //
+    },
 };
 
 /// The state that the hooks find, from when the module is there until it goes.
@@ -113,6 +122,8 @@ pub(crate) struct Shared {
     pub(crate) receivers: Arc<Receivers>,
     /// The routes that packets have had.
     pub(crate) routes: Routes,
+    /// The packets that tracepoints tell of.
+    pub(crate) trace: Trace,
     refreshed: Refreshed,
     spares: Spares,
 }
@@ -164,6 +175,7 @@ impl Shared {
                 inflight: InFlight::new()?,
                 receivers: Arc::pin_init(Receivers::new(), GFP_KERNEL)?,
                 routes: Routes::new()?,
+                trace: Trace::new()?,
                 refreshed: Refreshed::new()?,
                 spares: Spares::new()?,
             },
@@ -281,7 +293,7 @@ impl Shared {
             return frame.pass();
         }
         if self.inflight.is_busy(cx) {
-            self.stats.count(cx, Counter::KernelBusy);
+            self.leaves_entry(cx, &frame, Counter::KernelBusy);
             return frame.pass();
         }
         let mut settings = self.gate.settings(cx);
@@ -292,7 +304,7 @@ impl Shared {
                 return frame.pass();
             }
             if self.has_queued(cx) || !self.gate.opens(cx) {
-                return self.gate.hold(cx, &self.stats, frame);
+                return self.gate.hold(cx, self, frame);
             }
             settings = self.gate.settings(cx);
         }
@@ -314,7 +326,7 @@ impl Shared {
             None => Ok(Found::unknown(Return::Merge)),
         };
         let Ok(mut found) = found else {
-            return self.gate.hold(cx, &self.stats, frame);
+            return self.gate.hold(cx, self, frame);
         };
 
         self.keep_order(cx, &mut found, settings);
@@ -326,6 +338,9 @@ impl Shared {
             let mut frame = frame;
             if !settings.is_mode(Mode::Off) {
                 self.stats.count(cx, Counter::Kept);
+                if is_watched() {
+                    self.trace_goes(cx, frame.id(), To::Gro, By::Kernel);
+                }
             }
             tag(&mut frame);
             return frame.pass();
@@ -383,27 +398,37 @@ impl Shared {
     /// The VXLAN socket.
     #[inline]
     fn decapsulate<'a>(&self, cx: &RxContext<'_>, packet: TunnelPacket<'a>) -> Handled<'a> {
+        let id = packet.id();
+
         match packet.decapsulate(&self.inflight, &self.refreshed, PRIORITY_HIGH.get()) {
             Ok(Decapsulation::Done(packet)) => {
+                if is_watched() {
+                    self.trace_tunnel(cx, &packet);
+                }
                 let handled = self.enter_tunnel(cx, packet);
 
                 self.stats.count(cx, Counter::Decapsulated);
                 handled
             }
             Ok(Decapsulation::Gone(handled)) => {
-                self.stats.count(cx, Counter::Dropped);
+                self.loses(cx, id, Counter::Dropped);
                 handled
             }
             Err((packet, reason @ (vxlan::Leave::Learn | vxlan::Leave::Refresh))) => {
-                self.stats.count(cx, reason);
+                self.leaves(cx, packet.id(), Stage::Tunnel, reason);
                 packet.untag(PRIORITY_HIGH.get());
                 match packet.learn(&self.inflight, &self.spares) {
-                    Decapsulation::Done(packet) => self.enter_tunnel(cx, packet),
+                    Decapsulation::Done(packet) => {
+                        if is_watched() {
+                            self.trace_tunnel(cx, &packet);
+                        }
+                        self.enter_tunnel(cx, packet)
+                    }
                     Decapsulation::Gone(handled) => handled,
                 }
             }
             Err((packet, reason)) => {
-                self.stats.count(cx, reason);
+                self.leaves(cx, packet.id(), Stage::Tunnel, reason);
                 packet.untag(PRIORITY_HIGH.get());
                 packet.pass()
             }
@@ -425,9 +450,14 @@ impl Shared {
     /// The host's end of a pair of devices.
     #[inline]
     fn deliver<'a>(&self, cx: &RxContext<'_>, packet: EgressPacket<'a>) -> Verdict<'a> {
+        let id = packet.id();
+
         self.learn(cx, &packet);
         match packet.deliver(&self.inflight) {
             Ok(Delivery::Crossed(packet)) => {
+                if is_watched() {
+                    self.trace_container(cx, &packet);
+                }
                 let verdict = self.enter_container(cx, packet);
 
                 self.stats.count(cx, Counter::Delivered);
@@ -435,10 +465,13 @@ impl Shared {
             }
             Ok(Delivery::Consumed(verdict)) => {
                 self.stats.count(cx, Counter::Consumed);
+                if is_watched() {
+                    self.trace_goes(cx, id, To::Driver, self.way(cx));
+                }
                 verdict
             }
             Err((packet, reason)) => {
-                self.stats.count(cx, reason);
+                self.leaves(cx, packet.id(), Stage::Container, reason);
                 packet.pass()
             }
         }

@@ -13,6 +13,10 @@
 
 use knet::{
     context::RxContext,
+    trace::{
+        By,
+        To, //
+    },
     Frame,
     Verdict, //
 };
@@ -26,6 +30,7 @@ use crate::{
         },
         Class, //
     },
+    config::HIGH_SHARE,
     datapath::{
         Beside,
         Flows,
@@ -33,11 +38,14 @@ use crate::{
     },
     found::Found,
     isolation::{
+        Deferred,
+        Evicted,
         Note,
         Standing, //
     },
     settings::Settings,
-    stats::Counter, //
+    stats::Counter,
+    trace::is_watched, //
 };
 
 /// How many packets of a flow wait, by where that is.
@@ -102,10 +110,10 @@ impl Shared {
         } else if found.class == Class::High {
             if self.isolation.displaces(cx) && self.overtakes(cx, found.ticket()) {
                 found.class = Class::Normal;
-                self.stats.count(cx, Counter::Displaced);
+                self.demotes(cx, Counter::Displaced, 0);
             } else if settings.isolates() && !self.isolation.admits_high(cx) {
                 found.class = Class::Normal;
-                self.stats.count(cx, Counter::Capped);
+                self.demotes(cx, Counter::Capped, HIGH_SHARE.get());
             }
         }
     }
@@ -132,7 +140,7 @@ impl Shared {
             Some(_) if !self.isolation.holds(cx) => found.class,
             Some(waiting) if waiting.displaced != 0 => {
                 if found.class != Class::Normal {
-                    self.stats.count(cx, Counter::Displaced);
+                    self.demotes(cx, Counter::Displaced, 0);
                 }
                 Class::Normal
             }
@@ -158,14 +166,39 @@ impl Shared {
             }
             note
         };
-        let (verdict, gone) = self
-            .isolation
-            .defer(cx, &self.stats, frame, found.class, note);
+        let id = frame.id();
 
-        if let Some(note) = gone {
-            self.went(cx, note);
+        match self
+            .isolation
+            .defer(cx, &self.stats, frame, found.class, note)
+        {
+            Deferred::Waits(verdict, evicted) => {
+                if is_watched() {
+                    self.trace_goes(cx, id, To::Queue, By::Kernel);
+                }
+                if let Some(evicted) = evicted {
+                    self.evicted(cx, evicted);
+                }
+                verdict
+            }
+            Deferred::Refused(frame, counter) => {
+                self.loses(cx, id, counter);
+                frame.discard()
+            }
         }
-        verdict
+    }
+
+    /// Drops a packet that had to make room.
+    #[cold]
+    fn evicted(&self, cx: &RxContext<'_>, evicted: Evicted) {
+        let Evicted(packet, class, note) = evicted;
+
+        if is_watched() {
+            self.see_waiting(cx, &packet, note.met());
+        }
+        self.loses(cx, packet.id(), Counter::dropped(class));
+        drop(packet);
+        self.went(cx, note);
     }
 
     /// Takes note that a packet waits. If it is the first, none of its flow does that waited before.

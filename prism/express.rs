@@ -16,6 +16,11 @@ use knet::{
     },
     local::Local,
     queue::Waiting,
+    trace::{
+        By,
+        Stage,
+        To, //
+    },
     veth::EgressPacket,
     Frame,
     Verdict, //
@@ -38,7 +43,8 @@ use crate::{
         Mode,
         Settings, //
     },
-    stats::Counter, //
+    stats::Counter,
+    trace::is_watched, //
 };
 
 /// The flow whose packet shows the way on this CPU, and since when.
@@ -64,6 +70,7 @@ impl Shared {
         let Some(rules) = self.rules.read(cx) else {
             return Some((packet, None));
         };
+        let id = packet.id();
         let stamp = self.stamp(rules);
         let crossing = self.flows.with_option(cx, |flows| {
             let known = flows.and_then(|flows| {
@@ -82,9 +89,12 @@ impl Shared {
         match crossing {
             Ok((_, WaitingCrossing::Crossed(packet))) => {
                 self.stats.count(cx, Counter::Expressed);
+                if is_watched() {
+                    self.trace_crossed(cx, &packet);
+                }
                 let _ = packet.receive(&self.inflight, &self.routes);
             }
-            Ok((_, WaitingCrossing::Dropped)) => self.stats.count(cx, Counter::Dropped),
+            Ok((_, WaitingCrossing::Dropped)) => self.loses(cx, id, Counter::Dropped),
             Ok((place, WaitingCrossing::Left(packet, reason))) => {
                 return Some((packet, Some((place, reason))));
             }
@@ -101,7 +111,7 @@ impl Shared {
         frame: Frame<'a>,
         (place, reason): (Place, Leave),
     ) -> Verdict<'a> {
-        self.stats.count(cx, reason);
+        self.leaves(cx, frame.id(), Stage::Entry, reason);
         let verdict = self.show(cx, frame, place, reason);
 
         self.stats.count(cx, Counter::Completed);
@@ -147,7 +157,7 @@ impl Shared {
             tag(&mut frame);
         }
         let verdict = if settings.is_mode(Mode::Batch) {
-            self.batch.add(cx, &self.stats, frame)
+            self.batch.add(cx, self, frame)
         } else if class == Class::High && self.receivers.is_on() {
             self.watch(cx, || self.deliver_now(cx, frame, short))
         } else {
@@ -169,7 +179,7 @@ impl Shared {
     ) -> Verdict<'a> {
         match place {
             Some(place) => self.express(cx, frame, place),
-            None => self.sync(frame),
+            None => self.sync(cx, frame),
         }
     }
 
@@ -187,6 +197,7 @@ impl Shared {
     /// Tries the short way.
     #[inline]
     fn express<'a>(&self, cx: &RxContext<'_>, frame: Frame<'a>, place: Place) -> Verdict<'a> {
+        let id = frame.id();
         let cross =
             |flows: Option<&mut Flows>| match flows.and_then(|flows| flows.extra(place.ticket())) {
                 Some(beside) => frame.cross(&beside.way),
@@ -196,14 +207,17 @@ impl Shared {
         match self.flows.with_option(cx, cross) {
             Crossing::Crossed(packet) => {
                 self.stats.count(cx, Counter::Expressed);
+                if is_watched() {
+                    self.trace_crossed(cx, &packet);
+                }
                 packet.receive(&self.inflight, &self.routes)
             }
             Crossing::Dropped(verdict) => {
-                self.stats.count(cx, Counter::Dropped);
+                self.loses(cx, id, Counter::Dropped);
                 verdict
             }
             Crossing::Left(frame, reason) => {
-                self.stats.count(cx, reason);
+                self.leaves(cx, id, Stage::Entry, reason);
                 self.show(cx, frame, place, reason)
             }
         }
@@ -219,12 +233,12 @@ impl Shared {
         reason: Leave,
     ) -> Verdict<'a> {
         if reason != Leave::Learn {
-            return self.sync(frame);
+            return self.sync(cx, frame);
         }
 
         let start = frame.begin();
         self.lesson.set(cx, Some((place, start)));
-        let verdict = self.sync(frame);
+        let verdict = self.sync(cx, frame);
 
         self.lesson.set(cx, None);
         verdict
@@ -254,7 +268,10 @@ impl Shared {
     }
 
     #[inline]
-    fn sync<'a>(&self, frame: Frame<'a>) -> Verdict<'a> {
+    fn sync<'a>(&self, cx: &RxContext<'_>, frame: Frame<'a>) -> Verdict<'a> {
+        if is_watched() {
+            self.trace_goes(cx, frame.id(), To::Stack, By::Sync);
+        }
         frame.run_to_completion(&self.inflight, &self.routes)
     }
 }

@@ -43,7 +43,8 @@ use crate::{
         Verdict, //
     },
     settings::Settings,
-    stats::Counter, //
+    stats::Counter,
+    trace::is_watched, //
 };
 
 /// The family that the link layer says a frame is of.
@@ -211,7 +212,7 @@ impl Shared {
         settings: Settings,
     ) -> Result<Found, Changed> {
         if frame.is_merged() {
-            self.stats.count(cx, Counter::UnclassifiedMerged);
+            self.leaves_entry(cx, frame, Counter::UnclassifiedMerged);
             return Ok(Found::unknown(Return::Merge));
         }
 
@@ -249,17 +250,13 @@ impl Shared {
         stamp: u64,
         settings: Settings,
     ) -> Result<Found, Changed> {
-        let (head, len) = (frame.head(), frame.len() as usize);
-        let ports = self.ports.of(frame.device());
-        let mut parsed = classify::parse(family(frame), head, len, &ports);
-        if parsed == Err(Unclassified::Truncated) && head.len() < WINDOW.min(len) {
-            parsed = self.parse_copy(frame, len);
-        }
+        let head = frame.head();
+        let parsed = self.parse(frame);
         // Not moved out, which would copy it.
         let flow = match &parsed {
             Ok(flow) => flow,
             Err(reason) => {
-                self.stats.count(cx, *reason);
+                self.leaves_entry(cx, frame, *reason);
                 return Ok(Found::unknown(how_unclassified(*reason)));
             }
         };
@@ -303,6 +300,9 @@ impl Shared {
         }
         let Some(action) = action else {
             self.stats.count(cx, Counter::Unmatched);
+            if is_watched() {
+                self.trace_classified(cx, frame, None, Verdict::NONE);
+            }
             return Ok(Verdict::NONE);
         };
 
@@ -310,6 +310,9 @@ impl Shared {
         self.stats.count(cx, Counter::Classified);
         if verdict.class != verdict.own {
             self.stats.count(cx, Counter::Demoted);
+        }
+        if is_watched() {
+            self.trace_classified(cx, frame, Some(action), verdict);
         }
         Ok(verdict)
     }
@@ -324,6 +327,19 @@ impl Shared {
         settings: Settings,
     ) -> Result<Verdict, Changed> {
         self.serve_rule(cx, self.rules.find(cx, flow), frame, settings)
+    }
+
+    /// The flow of a frame. Its headers are read in place where that can be.
+    #[inline]
+    pub(crate) fn parse(&self, frame: &Frame<'_>) -> Result<Flow, Unclassified> {
+        let (head, len) = (frame.head(), frame.len() as usize);
+        let ports = self.ports.of(frame.device());
+        let mut parsed = classify::parse(family(frame), head, len, &ports);
+
+        if parsed == Err(Unclassified::Truncated) && head.len() < WINDOW.min(len) {
+            parsed = self.parse_copy(frame, len);
+        }
+        parsed
     }
 
     /// Reads the headers from a copy, where they lie in more than one piece.

@@ -40,6 +40,10 @@ use knet::{
         ticks,
         ticks_of, //
     },
+    trace::{
+        By,
+        To, //
+    },
     underway::Underway,
     Frame,
     Met,
@@ -61,10 +65,8 @@ use crate::{
         Mode,
         Settings, //
     },
-    stats::{
-        Counter,
-        Stats, //
-    },
+    stats::Counter,
+    trace::is_watched, //
 };
 
 /// For how long frames are held at most, in microseconds, unless something is broken.
@@ -218,9 +220,14 @@ impl Gate {
     pub(crate) fn hold<'a>(
         &self,
         cx: &RxContext<'_>,
-        stats: &Stats,
+        path: &Shared,
         frame: Frame<'a>,
     ) -> Verdict<'a> {
+        let id = frame.id();
+
+        if is_watched() {
+            path.see(cx, &frame);
+        }
         let stage = self.0.here(cx);
         let held = stage.with(cx, |held| {
             if held.0.len() >= HELD_MAX {
@@ -241,11 +248,14 @@ impl Gate {
         match held {
             Ok(verdict) => {
                 stage.schedule(cx);
-                stats.count(cx, Counter::Held);
+                path.stats.count(cx, Counter::Held);
+                if is_watched() {
+                    path.trace_goes(cx, id, To::Gate, By::Kernel);
+                }
                 verdict
             }
             Err(frame) => {
-                stats.count(cx, Counter::DroppedHeld);
+                path.loses(cx, id, Counter::DroppedHeld);
                 frame.discard()
             }
         }
@@ -266,8 +276,8 @@ impl Gate {
     /// Drops what was received on a device that goes away.
     ///
     /// Context: process, under RTNL; sleeps.
-    pub(crate) fn purge(&self, stats: &Stats, device: NetDevice<'_>) {
-        stats.count_many(Counter::DroppedHeld, self.0.purge(device));
+    pub(crate) fn purge(&self, path: &Shared, device: NetDevice<'_>) {
+        path.purged(Counter::DroppedHeld, |each| self.0.purge(device, each));
     }
 }
 

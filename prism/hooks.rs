@@ -268,9 +268,9 @@ impl Followed {
             Event::Unregister => {
                 self.ingress.remove(device, rtnl);
                 if devices.holds(device) {
-                    self.shared.gate.purge(&self.shared.stats, device);
-                    self.shared.isolation.purge(&self.shared.stats, device);
-                    self.shared.batch.purge(&self.shared.stats, device);
+                    self.shared.gate.purge(&self.shared, device);
+                    self.shared.isolation.purge(&self.shared, device);
+                    self.shared.batch.purge(&self.shared, device);
                 }
                 devices.forget(device);
                 Ok(())

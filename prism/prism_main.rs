@@ -28,6 +28,7 @@ mod stats;
 mod switch;
 #[cfg(CONFIG_KUNIT = "y")]
 mod tests;
+mod trace;
 
 use crate::datapath::{
     Published,

@@ -31,6 +31,17 @@ macro_rules! counters {
             $($(#[$doc])* $name,)*
         }
 
+        // Tracepoints tell a reason by the number of its counter.
+        kernel::macros::paste! {
+            $(const _: () = assert!(
+                Counter::$name as usize
+                    == knet::trace::reason::[<KNET_REASON_ $name>] as usize
+            );)*
+        }
+        const _: () = assert!(
+            Counter::ALL.len() == knet::trace::reason::KNET_REASON_COUNT as usize
+        );
+
         impl Counter {
             /// All counters, in the order of their indices.
             pub(crate) const ALL: [Self; [$($text),*].len()] = [$(Self::$name),*];

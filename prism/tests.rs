@@ -52,7 +52,7 @@ mod ruleset {
 
     /// Makes a rule effective; the state is that of a new one.
     fn enable(rules: &Rules, name: &CStr, rule: &Rule) -> Result<Arc<RuleState>> {
-        let state = RuleState::new()?;
+        let state = RuleState::new(name)?;
 
         rules.enable(name, rule, &state).map_err(|e| e.errno())?;
         Ok(state)
@@ -227,7 +227,7 @@ mod ruleset {
     fn refusal_changes_nothing() -> Result {
         let rules = Rules::new()?;
         enable(&rules, c"good", &rule("10.0.0.1/32", Class::High, "0")?)?;
-        let refused = rules.enable(c"bad", &Rule::default(), &RuleState::new()?);
+        let refused = rules.enable(c"bad", &Rule::default(), &RuleState::new(c"bad")?);
 
         assert!(matches!(refused, Err(BuildError::Table(_))));
         assert!(class(&rules, [10, 0, 0, 1]) == Some(Class::High));

@@ -23,3 +23,4 @@
 #include "receivers.h"
 #include "route.h"
 #include "sink.h"
+#include "trace.h"

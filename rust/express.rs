@@ -12,10 +12,12 @@ use crate::{
     bindings,
     context::RxContext,
     inflight::InFlight,
+    netdev::NetDevice,
     queue::Waiting,
     routes::Routes,
     skb::{
         Frame,
+        PacketId,
         Skb,
         Verdict, //
     },
@@ -77,6 +79,18 @@ pub enum Crossing<'a> {
 pub struct Crossed<'a>(Skb<'a>);
 
 impl<'a> Crossed<'a> {
+    /// Which packet it is.
+    #[inline]
+    pub fn id(&self) -> PacketId {
+        self.0.id()
+    }
+
+    /// The device in the container.
+    #[inline]
+    pub fn device(&self) -> NetDevice<'_> {
+        self.0.device()
+    }
+
     /// Receives it now, with its route of `routes`. Nothing else is taken into flight meanwhile.
     #[inline]
     pub fn receive(self, inflight: &InFlight, routes: &Routes) -> Verdict<'a> {

@@ -70,6 +70,7 @@ $(obj)/rust/bindings_generated.rs: $(src)/rust/bindings_helper.h \
 		$(src)/rust/helpers/napi.h $(src)/rust/helpers/express.h \
 		$(src)/rust/helpers/nic.h $(src)/rust/helpers/receivers.h \
 		$(src)/rust/helpers/route.h $(src)/rust/helpers/sink.h \
+		$(src)/rust/helpers/trace.h $(src)/rust/helpers/reasons.h \
 		$(src)/rust/bindgen_parameters FORCE
 	$(call if_changed_dep,knet_bindgen)
 

@@ -53,6 +53,7 @@ pub mod inflight;
 pub mod learnt;
 pub mod local;
 pub mod log;
+mod met;
 pub mod netdev;
 pub mod netfilter;
 #[cfg(KNET_NIC)]
@@ -70,6 +71,8 @@ pub mod spare;
 pub mod stage;
 pub mod sysfs;
 pub mod time;
+#[cfg(not(KNET_NIC))]
+pub mod trace;
 pub mod underway;
 pub mod veth;
 pub mod vxlan;

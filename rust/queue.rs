@@ -19,6 +19,7 @@ use crate::{
         Entry,
         Frame,
         Met,
+        PacketId,
         Skb,
         View, //
     }, //
@@ -97,6 +98,12 @@ impl Waiting {
         // SAFETY: By the type invariants.
         unsafe { routes.attach(cx, self.as_ptr()) };
         self
+    }
+
+    /// Which packet it is.
+    #[inline]
+    pub fn id(&self) -> PacketId {
+        PacketId::of(self.as_ptr())
     }
 
     /// The packet as a frame of the first stage again, which was `met` like that.
@@ -244,17 +251,27 @@ impl PacketQueue {
         };
     }
 
-    /// Drops all packets, whose device goes away, a few at a time: nobody on this CPU waits for all. How
-    /// many packets that were.
+    /// Drops all packets, whose device goes away, a few at a time: nobody on this CPU waits for all. `each`
+    /// is shown every one before. How many packets that were.
     ///
     /// Context: process.
-    pub(crate) fn drop_with_device(&mut self) -> u32 {
+    pub(crate) fn drop_with_device(
+        &mut self,
+        mut each: impl FnMut(&RxContext<'_>, &Waiting, Memo),
+    ) -> u32 {
         let packets = self.len();
 
         while !self.is_empty() {
-            with_rx_context(|_| {
-                // SAFETY: The queue is borrowed exclusively, and its packets are ours; BH is off.
-                unsafe { bindings::knet_queue_drop(&mut self.0, DROPPED_AT_ONCE) };
+            with_rx_context(|cx| {
+                for _ in 0..DROPPED_AT_ONCE {
+                    let Some((packet, memo)) = self.pop() else {
+                        break;
+                    };
+
+                    each(&cx, &packet, memo);
+                    // SAFETY: The packet is ours; BH is off.
+                    unsafe { bindings::knet_drop_with_device(packet.into_raw().as_ptr()) };
+                }
             });
         }
         packets

@@ -6,12 +6,10 @@
 
 use core::{
     marker::PhantomData,
-    mem::MaybeUninit,
     ptr::{
         self,
         NonNull, //
     },
-    slice, //
 };
 
 use crate::{
@@ -21,10 +19,17 @@ use crate::{
         RxContext, //
     },
     inflight::InFlight,
+    met::{
+        head_of,
+        view_of, //
+    },
     netdev::NetDevice,
     queue::Waiting,
     routes::Routes, //
 };
+
+pub use crate::met::Met;
+pub(crate) use crate::met::View;
 
 /// Bytes of headers that can be copied out of a packet at most.
 pub const HEAD_MAX: usize = bindings::KNET_HEAD_MAX as usize;
@@ -33,8 +38,6 @@ pub const HEAD_MAX: usize = bindings::KNET_HEAD_MAX as usize;
 pub(crate) const ETHERTYPE_IPV4: u16 = 0x0800;
 /// The ethertype of IPv6.
 pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
-/// Bytes of a VLAN tag in front of the network header (`VLAN_HLEN`).
-const VLAN_TAG_LEN: u32 = 4;
 
 /// What a hook decided about its packet. Only the packet's own methods make one, and the lifetime,
 /// which is the packet's and no other, keeps it from being given for another packet.
@@ -65,6 +68,17 @@ impl Verdict<'_> {
     #[inline]
     pub(crate) fn is_taken(&self) -> bool {
         matches!(self.0, Fate::Taken)
+    }
+}
+
+/// Which packet it is, for comparing only: the address of one that is gone may be that of another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PacketId(pub(crate) usize);
+
+impl PacketId {
+    #[inline]
+    pub(crate) fn of(skb: *const bindings::sk_buff) -> Self {
+        Self(skb as usize)
     }
 }
 
@@ -142,6 +156,19 @@ impl<'a> Skb<'a> {
         }
     }
 
+    /// Which packet it is.
+    #[inline]
+    pub(crate) fn id(&self) -> PacketId {
+        PacketId::of(self.as_ptr())
+    }
+
+    /// The device that received it last.
+    #[inline]
+    pub(crate) fn device(&self) -> NetDevice<'_> {
+        // SAFETY: A received packet has a device, which stays as long as the packet is in the receive path.
+        unsafe { NetDevice::from_ptr(bindings::knet_skb_dev(self.as_ptr())) }
+    }
+
     /// Gives the packet, whose data begins at the network header and which is about to be received, its
     /// route.
     #[inline]
@@ -169,9 +196,6 @@ pub struct Frame<'a> {
     gro_list: *mut bindings::list_head,
 }
 
-/// Room for what C says of a frame.
-pub(crate) type View = MaybeUninit<bindings::knet_frame>;
-
 /// The hook at which a [`Frame`] was met.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
@@ -179,42 +203,6 @@ pub(crate) enum Entry {
     Gro,
     /// The netfilter ingress hook of a device that receives without GRO.
     Ingress,
-}
-
-/// How a frame was met, for the time that it waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Met(u32);
-
-impl Met {
-    const AT_GRO: u32 = 1;
-    const V6: u32 = 1 << 1;
-    const TAGGED: u32 = 1 << 2;
-    /// How many bits the word of one has.
-    pub const BITS: u32 = 3;
-
-    /// In the lowest [`BITS`](Self::BITS) of a word.
-    #[inline]
-    pub fn word(self) -> u32 {
-        self.0
-    }
-
-    /// From the lowest bits of a word.
-    #[inline]
-    pub fn from_word(word: u32) -> Self {
-        Self(word & (Self::AT_GRO | Self::V6 | Self::TAGGED))
-    }
-
-    /// Whether the frame was met at GRO, and not at an ingress hook.
-    #[inline]
-    pub fn is_at_gro(self) -> bool {
-        self.0 & Self::AT_GRO != 0
-    }
-
-    /// Whether the network header comes first, and not behind a VLAN tag.
-    #[inline]
-    pub fn is_untagged(self) -> bool {
-        self.0 & Self::TAGGED == 0
-    }
 }
 
 impl<'a> Frame<'a> {
@@ -266,18 +254,13 @@ impl<'a> Frame<'a> {
     /// Describes a packet that was a frame before, was `met` like that, and has waited since.
     #[inline]
     pub(crate) fn waiting(skb: Skb<'a>, met: Met, view: &'a mut View) -> Self {
-        let offset = if met.is_untagged() { 0 } else { VLAN_TAG_LEN };
-        // SAFETY: The packet is its owner's, and its data begins as in the hook that took it. The C side
-        // fills the view.
-        let view = unsafe {
-            bindings::knet_waiting_frame(skb.as_ptr(), offset, view.as_mut_ptr());
-            view.assume_init_ref()
-        };
+        // SAFETY: By the invariants of `Skb` the packet may be looked at.
+        let view = unsafe { view_of(skb.as_ptr(), met, view) };
 
         Self {
             skb,
             view,
-            ethertype: if met.0 & Met::V6 != 0 {
+            ethertype: if met.is_ipv6() {
                 ETHERTYPE_IPV6
             } else {
                 ETHERTYPE_IPV4
@@ -294,17 +277,19 @@ impl<'a> Frame<'a> {
     /// How the frame was met.
     #[inline]
     pub fn met(&self) -> Met {
-        let flag = |is_set: bool, flag: u32| if is_set { flag } else { 0 };
-
-        Met(flag(self.is_at_gro(), Met::AT_GRO)
-            | flag(self.is_ipv6(), Met::V6)
-            | flag(!self.is_untagged(), Met::TAGGED))
+        Met::new(self.is_at_gro(), self.is_ipv6(), !self.is_untagged())
     }
 
     /// The context of the hook.
     #[inline]
     pub fn context(&self) -> &RxContext<'a> {
         &self.skb.cx
+    }
+
+    /// Which packet it is.
+    #[inline]
+    pub fn id(&self) -> PacketId {
+        self.skb.id()
     }
 
     /// The device that received the frame.
@@ -354,14 +339,8 @@ impl<'a> Frame<'a> {
     /// headers; see [`Frame::copy_head`].
     #[inline]
     pub fn head(&self) -> &[u8] {
-        if self.view.head.is_null() {
-            return &[];
-        }
-        let len = self.view.head_len.min(self.view.len) as usize;
-
-        // SAFETY: The C side found `head_len` bytes at `head`, in the packet's linear part or in its
-        // first fragment; both stay while the packet is not changed, and `self` is borrowed.
-        unsafe { slice::from_raw_parts(self.view.head, len) }
+        // SAFETY: The packet is not changed while `self` is borrowed.
+        unsafe { head_of(self.view) }
     }
 
     /// Copies the first [`HEAD_MAX`] bytes from the network header on, or the whole packet where it

@@ -48,6 +48,7 @@ use crate::{
         PerCpu, //
     },
     queue::{
+        Memo,
         PacketQueue,
         Waiting, //
     },
@@ -161,12 +162,17 @@ impl<T: Serve> Stages<T> {
         self.iter().map(Stage::seen)
     }
 
-    /// Drops what was received on a device that goes away. How many packets that were.
+    /// Drops what was received on a device that goes away. `each` is shown every packet before. How many
+    /// packets that were.
     ///
     /// Context: process, under RTNL; sleeps.
-    pub fn purge(&self, device: NetDevice<'_>) -> u32 {
+    pub fn purge(
+        &self,
+        device: NetDevice<'_>,
+        mut each: impl FnMut(&RxContext<'_>, &Waiting, Memo),
+    ) -> u32 {
         self.iter().fold(0, |gone: u32, stage| {
-            gone.saturating_add(stage.purge(device))
+            gone.saturating_add(stage.purge(device, &mut each))
         })
     }
 
@@ -319,7 +325,11 @@ impl<T: Serve> Stage<T> {
     /// in GRO.
     ///
     /// Context: process; sleeps. One caller at a time.
-    fn purge(&self, device: NetDevice<'_>) -> u32 {
+    fn purge(
+        &self,
+        device: NetDevice<'_>,
+        each: impl FnMut(&RxContext<'_>, &Waiting, Memo),
+    ) -> u32 {
         // SAFETY: By the type invariants; process context.
         unsafe { bindings::knet_napi_pause(self.napi()) };
         // All at once, so that nothing of the device is served in between; they are dropped behind it.
@@ -334,7 +344,7 @@ impl<T: Serve> Stage<T> {
             // SAFETY: By the type invariants; process context.
             unsafe { bindings::knet_napi_schedule_on(self.napi(), self.cpu) };
         }
-        gone.drop_with_device()
+        gone.drop_with_device(each)
     }
 }
 

@@ -14,9 +14,13 @@ use crate::{
     bindings,
     context::RxContext,
     inflight::InFlight,
+    netdev::NetDevice,
     queue::Waiting,
     routes::Routes,
-    skb::Skb,
+    skb::{
+        PacketId,
+        Skb, //
+    },
     Verdict, //
 };
 
@@ -51,6 +55,18 @@ pub enum Leave {
 pub struct Delivered<'a>(Skb<'a>);
 
 impl<'a> Delivered<'a> {
+    /// Which packet it is.
+    #[inline]
+    pub fn id(&self) -> PacketId {
+        self.0.id()
+    }
+
+    /// The peer.
+    #[inline]
+    pub fn device(&self) -> NetDevice<'_> {
+        self.0.device()
+    }
+
     /// Has the peer receive it now, with its route of `routes`.
     #[inline]
     pub fn receive(self, routes: &Routes) -> Verdict<'a> {
@@ -100,6 +116,12 @@ impl<'a> EgressPacket<'a> {
     #[inline]
     pub fn is_in(&self, inflight: &InFlight) -> bool {
         self.skb.is_in(inflight)
+    }
+
+    /// Which packet it is.
+    #[inline]
+    pub fn id(&self) -> PacketId {
+        self.skb.id()
     }
 
     #[inline]

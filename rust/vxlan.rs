@@ -48,6 +48,7 @@ use crate::{
     queue::Waiting,
     skb::{
         Brand,
+        PacketId,
         Skb,
         ETHERTYPE_IPV4,
         ETHERTYPE_IPV6, //
@@ -225,6 +226,18 @@ pub enum Decapsulation<'a> {
 pub struct Decapsulated<'a>(Skb<'a>);
 
 impl<'a> Decapsulated<'a> {
+    /// Which packet it is.
+    #[inline]
+    pub fn id(&self) -> PacketId {
+        self.0.id()
+    }
+
+    /// The VXLAN device.
+    #[inline]
+    pub fn device(&self) -> NetDevice<'_> {
+        self.0.device()
+    }
+
     /// Has the device receive it now.
     #[inline]
     pub fn receive(self) -> Handled<'a> {
@@ -290,6 +303,12 @@ impl<'a> TunnelPacket<'a> {
     #[inline]
     pub fn is_in(&self, inflight: &InFlight) -> bool {
         self.skb.is_in(inflight) && inflight.may_decapsulate(&self.skb.cx)
+    }
+
+    /// Which packet it is.
+    #[inline]
+    pub fn id(&self) -> PacketId {
+        self.skb.id()
     }
 
     /// Its `skb->priority`.

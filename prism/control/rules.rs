@@ -92,7 +92,7 @@ impl Items for Directories {
         })?;
 
         let name = CString::try_from(name)?;
-        let state = RuleState::new()?;
+        let state = RuleState::new(&name)?;
         let switch = self.switch.clone();
         Ok(try_pin_init!(Directory {
             name,

@@ -35,6 +35,7 @@ use crate::{
         HIGH_SHARE,
         RECENT_US, //
     },
+    datapath::Shared,
     stats::{
         Counter,
         Stats, //
@@ -43,11 +44,11 @@ use crate::{
 
 use self::queues::{
     Displaced,
-    Evicted,
     Queues, //
 };
 
 pub(crate) use self::queues::{
+    Evicted,
     Note,
     Return,
     Standing, //
@@ -143,6 +144,14 @@ impl Seen {
     }
 }
 
+/// What became of a frame that was to wait.
+pub(crate) enum Deferred<'a> {
+    /// It does. Another one that had to make room is to be dropped.
+    Waits(Verdict<'a>, Option<Evicted>),
+    /// It is to be dropped, and counted there.
+    Refused(Frame<'a>, Counter),
+}
+
 /// The classes' queues of all CPUs.
 pub(crate) struct Isolation {
     stages: Stages<Queues>,
@@ -214,8 +223,7 @@ impl Isolation {
         seen.strangers.load(Ordering::Relaxed) != 0
     }
 
-    /// Has a frame of `class` wait, of which `note` is kept, or drops it. What was noted of another one that
-    /// had to make room.
+    /// Has a frame of `class` wait, of which `note` is kept.
     #[inline]
     pub(crate) fn defer<'a>(
         &self,
@@ -224,9 +232,9 @@ impl Isolation {
         frame: Frame<'a>,
         class: Class,
         note: impl FnOnce(&Frame<'a>) -> Note,
-    ) -> (Verdict<'a>, Option<Note>) {
+    ) -> Deferred<'a> {
         let Some(index) = class.waiting_index() else {
-            return (frame.pass(), None);
+            return Deferred::Waits(frame.pass(), None);
         };
         let stage = self.stages.here(cx);
 
@@ -257,30 +265,21 @@ impl Isolation {
         });
 
         // Behind the lock, as dropping takes longer.
-        let verdict = match added {
+        match added {
             Ok((verdict, is_first)) => {
                 if is_first {
                     stage.schedule(cx);
                 }
-                verdict
+                Deferred::Waits(verdict, evicted)
             }
-            Err(frame) => {
-                stats.count(cx, Counter::dropped(index));
-                frame.discard()
-            }
-        };
-        let gone = evicted.map(|Evicted(packet, index, note)| {
-            drop(packet);
-            stats.count(cx, Counter::dropped(index));
-            note
-        });
-        (verdict, gone)
+            Err(frame) => Deferred::Refused(frame, Counter::dropped(index)),
+        }
     }
 
     /// Drops what was received on a device that goes away.
     ///
     /// Context: process, under RTNL; sleeps.
-    pub(crate) fn purge(&self, stats: &Stats, device: NetDevice<'_>) {
-        stats.count_many(Counter::Purged, self.stages.purge(device));
+    pub(crate) fn purge(&self, path: &Shared, device: NetDevice<'_>) {
+        path.purged(Counter::Purged, |each| self.stages.purge(device, each));
     }
 }

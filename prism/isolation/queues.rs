@@ -133,7 +133,7 @@ impl Note {
 
     /// How it was met.
     #[inline]
-    pub(super) fn met(self) -> Met {
+    pub(crate) fn met(self) -> Met {
         Met::from_word(self.0.word)
     }
 
@@ -163,7 +163,7 @@ impl Note {
 }
 
 /// A packet that had to make room, of the class with that index.
-pub(super) struct Evicted(pub(super) Waiting, pub(super) usize, pub(super) Note);
+pub(crate) struct Evicted(pub(crate) Waiting, pub(crate) usize, pub(crate) Note);
 
 /// The packets that wait.
 #[derive(Default)]

@@ -17,6 +17,10 @@ use knet::{
         Serve,
         Served,
         Turn, //
+    },
+    trace::{
+        By,
+        To, //
     }, //
 };
 
@@ -32,7 +36,8 @@ use crate::{
         Mode,
         Settings, //
     },
-    stats::Counter, //
+    stats::Counter,
+    trace::is_watched, //
 };
 
 use super::{
@@ -145,6 +150,9 @@ impl Shared {
 
         if let Some(class) = accelerated.filter(|_| may_run) {
             let met = note.met();
+            if is_watched() {
+                self.see_waiting(turn.context(), &packet, met);
+            }
             let is_short = settings.is_mode(Mode::Express) && met.is_at_gro() && met.is_untagged();
 
             self.stats.count(turn.context(), Counter::Accelerated);
@@ -163,7 +171,24 @@ impl Shared {
             return false;
         }
         receive_as(turn, accelerated.is_some());
+        if is_watched() {
+            self.trace_given_back(turn.context(), &packet, note);
+        }
         receive(turn, packet, note, Some(&self.routes))
+    }
+}
+
+impl Shared {
+    /// Tells that a packet goes on by the kernel's way.
+    #[cold]
+    fn trace_given_back(&self, cx: &RxContext<'_>, packet: &Waiting, note: Note) {
+        let to = match note.how() {
+            Return::Merge => To::Gro,
+            Return::Alone => To::Stack,
+        };
+
+        self.see_waiting(cx, packet, note.met())
+            .goes(to, By::Kernel);
     }
 }
 

@@ -139,6 +139,16 @@ impl Action {
         self.state.term() != self.term
     }
 
+    /// The name of the rule.
+    pub(crate) fn name(&self) -> &CStr {
+        self.state.name()
+    }
+
+    /// Its rate; zero where it has none.
+    pub(crate) fn packets_per_second(&self) -> u32 {
+        self.rate.get()
+    }
+
     /// Counts a packet of `bytes` and tells what becomes of it.
     #[inline]
     pub(crate) fn apply(&self, cx: &RxContext<'_>, bytes: u32) -> Verdict {

@@ -10,6 +10,7 @@ use core::sync::atomic::{
 
 use kernel::{
     prelude::*,
+    str::CString,
     sync::Arc, //
 };
 
@@ -34,6 +35,7 @@ const EXCEEDED_NS: u64 = 2_000_000;
 
 /// What belongs to a rule for as long as its directory exists.
 pub(crate) struct RuleState {
+    name: CString,
     cpus: PerCpu<CpuState>,
     term: AtomicU32,
     bucket: SharedBucket,
@@ -55,15 +57,21 @@ struct CpuState {
 
 impl RuleState {
     /// The state of a new rule.
-    pub(crate) fn new() -> Result<Arc<Self>> {
+    pub(crate) fn new(name: &CStr) -> Result<Arc<Self>> {
         Ok(Arc::new(
             Self {
+                name: CString::try_from(name)?,
                 cpus: PerCpu::new()?,
                 term: AtomicU32::new(0),
                 bucket: SharedBucket(Bucket::new()),
             },
             GFP_KERNEL,
         )?)
+    }
+
+    /// The name of the rule.
+    pub(super) fn name(&self) -> &CStr {
+        &self.name
     }
 
     /// The number of the term, which goes up when the rule is withdrawn: what was enabled in an earlier

@@ -157,6 +157,11 @@ u16 knet_skb_protocol(const struct sk_buff *skb)
 	return ntohs(skb->protocol);
 }
 
+const struct net_device *knet_skb_dev(const struct sk_buff *skb)
+{
+	return skb->dev;
+}
+
 int knet_skb_copy_bits(const struct sk_buff *skb, u32 offset, u8 *to, u32 len)
 {
 	return skb_copy_bits(skb, offset, to, len);

@@ -79,6 +79,7 @@ void knet_waiting_frame(const struct sk_buff *skb, u32 offset,
 void knet_pull_headers(struct sk_buff *skb);
 void knet_skip_ingress(struct sk_buff *skb);
 u16 knet_skb_protocol(const struct sk_buff *skb);
+const struct net_device *knet_skb_dev(const struct sk_buff *skb);
 int knet_skb_copy_bits(const struct sk_buff *skb, u32 offset, u8 *to, u32 len);
 bool knet_may_be_in_flight(const struct sk_buff *skb);
 struct sk_buff *knet_skb_new(void);

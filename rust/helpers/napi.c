@@ -95,14 +95,10 @@ void knet_queue_purge(struct knet_queue *queue, const struct net_device *dev, st
 	*queue = kept;
 }
 
-/* Drops up to @most packets whose device goes away. */
-void knet_queue_drop(struct knet_queue *queue, u32 most)
+/* Drops a packet whose device goes away. */
+void knet_drop_with_device(struct sk_buff *skb)
 {
-	struct knet_memo memo;
-	struct sk_buff *skb;
-
-	while (most-- && (skb = knet_queue_pop(queue, &memo)))
-		kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
+	kfree_skb_reason(skb, SKB_DROP_REASON_DEV_READY);
 }
 
 static int poll(struct napi_struct *napi, int budget)

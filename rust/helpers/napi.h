@@ -30,7 +30,7 @@ void knet_queue_push_front(struct knet_queue *queue, struct sk_buff *skb, struct
 struct sk_buff *knet_queue_pop(struct knet_queue *queue, struct knet_memo *memo);
 void knet_queue_purge(struct knet_queue *queue, const struct net_device *dev, struct knet_queue *to,
 		      void (*gone)(void *data, struct knet_memo memo), void *data);
-void knet_queue_drop(struct knet_queue *queue, u32 most);
+void knet_drop_with_device(struct sk_buff *skb);
 
 /* Serves what @data has, at most a @budget; how much that was, less than the budget. */
 typedef int (*knet_poll_t)(void *data, struct knet_napi *napi, int budget);
