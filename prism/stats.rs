@@ -272,11 +272,22 @@ impl From<veth::Leave> for Counter {
 }
 
 /// The counters of one CPU.
-struct Block([AtomicU64; Counter::ALL.len()]);
+pub(crate) struct Block([AtomicU64; Counter::ALL.len()]);
 
 impl Default for Block {
     fn default() -> Self {
         Self([const { AtomicU64::new(0) }; Counter::ALL.len()])
+    }
+}
+
+impl Block {
+    /// How many packets this CPU has counted.
+    ///
+    /// Context: any.
+    pub(crate) fn get(&self, counter: Counter) -> u64 {
+        self.0
+            .get(counter as usize)
+            .map_or(0, |count| count.load(Ordering::Relaxed))
     }
 }
 
@@ -322,9 +333,14 @@ impl Stats {
     pub(crate) fn sum(&self, counter: Counter) -> u64 {
         self.0
             .iter()
-            .filter_map(|block| block.0.get(counter as usize))
-            .fold(0, |sum, count| {
-                sum.wrapping_add(count.load(Ordering::Relaxed))
-            })
+            .map(|block| block.get(counter))
+            .fold(0, u64::wrapping_add)
+    }
+
+    /// The numbers of all CPUs that there may be, each with its counters.
+    ///
+    /// Context: any.
+    pub(crate) fn each_cpu(&self) -> impl Iterator<Item = (u32, &Block)> + '_ {
+        self.0.each()
     }
 }

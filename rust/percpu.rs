@@ -63,6 +63,11 @@ impl<T: Sync> PerCpu<T> {
         unsafe { &*this_cpu(self.ptr) }
     }
 
+    /// The numbers of all possible CPUs, each with its copy.
+    pub fn each(&self) -> impl Iterator<Item = (u32, &T)> + '_ {
+        possible_cpus().zip(self.iter())
+    }
+
     /// The copies of all possible CPUs.
     pub fn iter(&self) -> impl Iterator<Item = &T> + '_ {
         // SAFETY: By the type invariants each copy is valid as long as `self`.

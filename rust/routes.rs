@@ -18,7 +18,8 @@ use kernel::prelude::*;
 
 use crate::{
     bindings,
-    context::RxContext, //
+    context::RxContext,
+    percpu::possible_cpus, //
 };
 
 /// The routes that each CPU remembers.
@@ -53,8 +54,20 @@ impl Routes {
     ///
     /// Context: any.
     pub fn reused(&self) -> u64 {
-        // SAFETY: By the type invariants.
-        unsafe { bindings::knet_routes_reused(self.0.as_ptr()) }
+        self.reused_each()
+            .fold(0, |sum, (_, reused)| sum.wrapping_add(reused))
+    }
+
+    /// The numbers of all CPUs that there may be, each with how many of its packets did.
+    ///
+    /// Context: any.
+    pub fn reused_each(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        possible_cpus().map(|cpu| {
+            // SAFETY: By the type invariants; there may be such a CPU.
+            (cpu, unsafe {
+                bindings::knet_routes_reused(self.0.as_ptr(), cpu)
+            })
+        })
     }
 
     /// Gives a packet the route of the last one with its addresses, if there is one and it may.

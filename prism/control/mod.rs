@@ -5,6 +5,7 @@
 //! A value that is refused leaves everything as it was, and a line in the log that says which value
 //! of what was refused, and why. The formats are described in `Documentation/ABI/testing`.
 
+mod debug;
 mod knobs;
 mod rules;
 mod selection;
@@ -33,6 +34,7 @@ use crate::{
 };
 
 use self::{
+    debug::Debug,
     knobs::{
         Counters,
         Knobs, //
@@ -51,6 +53,8 @@ pub(crate) struct Control {
     _counters: sysfs::Group<Counters>,
     _knobs: sysfs::Group<Knobs>,
     _breaker: Armed,
+    #[pin]
+    debug: Debug,
 }
 
 impl Control {
@@ -67,6 +71,7 @@ impl Control {
             let switch = Switch::new(shared.clone())?;
             let directories = Directories::new(switch.clone(), max_rules)?;
             let counters = Counters::new(shared.clone())?;
+            let debug = Debug::new(&shared);
             let breaker = Armed::new(shared.clone(), switch.clone())?;
             let knobs = Knobs::new(shared, switch)?;
             let directory = sysfs::Directory::new(c"prism")?;
@@ -75,6 +80,7 @@ impl Control {
                 _counters: sysfs::Group::new(directory.clone(), Some(c"stats"), &counters)?,
                 _knobs: sysfs::Group::new(directory, None, &knobs)?,
                 _breaker: breaker,
+                debug <- debug,
                 rules <- Subsystem::new(c"prism", c"rules", directories, module),
             }))
         })

@@ -65,15 +65,10 @@ void knet_routes_free(struct knet_routes __percpu *routes)
 	free_percpu(routes);
 }
 
-/* How many packets got the route of another. */
-u64 knet_routes_reused(struct knet_routes __percpu *routes)
+/* How many packets of @cpu got the route of another. */
+u64 knet_routes_reused(struct knet_routes __percpu *routes, unsigned int cpu)
 {
-	unsigned int cpu;
-	u64 sum = 0;
-
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu_ptr(routes, cpu)->reused);
-	return sum;
+	return READ_ONCE(per_cpu_ptr(routes, cpu)->reused);
 }
 
 /* Whether the route depends on the addresses, the DSCP and the device alone. */

@@ -13,7 +13,7 @@ struct sk_buff;
 
 struct knet_routes __percpu *knet_routes_alloc(void);
 void knet_routes_free(struct knet_routes __percpu *routes);
-u64 knet_routes_reused(struct knet_routes __percpu *routes);
+u64 knet_routes_reused(struct knet_routes __percpu *routes, unsigned int cpu);
 void knet_route_attach(struct knet_routes __percpu *routes, struct sk_buff *skb);
 
 #endif /* _KNET_ROUTE_H */

@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The counters of each CPU, in debugfs: together they are those of sysfs.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+table=/sys/kernel/debug/prism/counters
+
+# sums: each counter, all CPUs together.
+sums() {
+	awk 'NR > 1 { sum = 0; for (i = 2; i <= NF; i++) sum += $i; print $1, sum }' $table | LC_ALL=C sort
+}
+
+# in_sysfs: the same from the counters' files.
+in_sysfs() {
+	local file count
+
+	for file in "$PRISM"/stats/*; do
+		read -r count <"$file"
+		echo "${file##*/} $count"
+	done | LC_ALL=C sort
+}
+
+is_the_same() { [ "$(sums)" = "$(in_sysfs)" ]; }
+
+underlay
+overlay_bridge
+high flow vni=100 protocol=udp destination_port=5001
+mode sync
+udp4 --count 40
+isolate 1
+udp4 --count 20 --port 5002
+arrived "what counts"
+isolate 0
+
+# Some count what comes by itself meanwhile.
+check "the CPUs' counters are all that there are" wait_for 5 is_the_same
+at_least "packets were counted" "$(sums | sed -n 's/^delivered //p')" 40
+read -r heading <$table
+expected=counter
+IFS=- read -r first last </sys/devices/system/cpu/possible
+for ((cpu = first; cpu <= ${last:-$first}; cpu++)); do
+	expected+=" cpu$cpu"
+done
+equal "each CPU that there may be has a column" "$heading" "$expected"
+equal "each line has them all" "$(awk '{ print NF }' $table | sort -u)" "$(wc -w <<<"$expected")"
+
+# A packet counts on the CPU that received it.
+before_each=$(grep '^delivered ' $table)
+counters
+udp4 --count 30
+counted
+each=$(paste -d' ' <(tr ' ' '\n' <<<"$before_each") <(grep '^delivered ' $table | tr ' ' '\n') |
+	awk 'NR > 1 { sum += $2 - $1; print $2 - $1 }')
+equal "they count on" "$(awk '{ sum += $1 } END { print sum }' <<<"$each")" "${delta[delivered]}" "$each"
+matches "nobody writes them" "$(errno write $table 0)" 'EACCES|EINVAL'
+equal "others do not read them" "$(setpriv --reuid 65534 --clear-groups cat $table 2>/dev/null)" ""
+finish
