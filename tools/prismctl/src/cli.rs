@@ -94,6 +94,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
         wait: u64,
     },
+    /// Tell what becomes of packets, stage by stage, and why one is handed back to the kernel.
+    ///
+    /// Until it is interrupted, or one of the limits is reached.
+    Trace {
+        /// Such as vni=42 destination=10.0.0.2 destination_port=6379, or the name of a rule; all packets
+        /// without it.
+        flow: Vec<String>,
+        /// End after so many packets.
+        #[arg(long, value_name = "PACKETS", value_parser = clap::value_parser!(u64).range(1..))]
+        count: Option<u64>,
+        /// End after so many seconds.
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: Option<u64>,
+    },
     /// Show the counters.
     Stats {
         /// Those that are zero, too.

@@ -27,6 +27,10 @@ pub(crate) enum Error {
     File { path: PathBuf, problems: Problems },
     #[error("{}: {why}", .path.display())]
     Io { path: PathBuf, why: io::Error },
+    #[error("there is no tracefs: mount -t tracefs none /sys/kernel/tracing")]
+    NoTracefs,
+    #[error("the module that is loaded has no tracepoints")]
+    NoTracepoints,
     #[error("output: {0}")]
     Output(#[from] io::Error),
 }

@@ -7,6 +7,7 @@ mod commands;
 mod doctor;
 mod error;
 mod output;
+mod trace;
 
 use std::{
     io::Write,

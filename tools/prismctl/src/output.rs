@@ -46,6 +46,23 @@ impl Output {
     }
 }
 
+impl Output {
+    /// Prints one of many values: as a line of JSON, or by `f` for people.
+    pub(crate) fn line<T: Serialize>(
+        &mut self,
+        value: &T,
+        f: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if self.is_json {
+            serde_json::to_writer(&mut self.out, value)?;
+            writeln!(self.out)?;
+        } else {
+            f(&mut self.out)?;
+        }
+        self.out.flush()
+    }
+}
+
 /// Text in a style.
 pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")

@@ -25,7 +25,11 @@ use crate::{
     },
     doctor::doctor,
     error::Error,
-    output::Output, //
+    output::Output,
+    trace::{
+        trace,
+        Until, //
+    },
 };
 
 /// Does what a command says. The exit status, where it is not a failure that decides.
@@ -50,6 +54,11 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<ExitCode, Error>
         Command::Save { file } => config::save(out, file)?,
         Command::Diff { file } => return config::diff(out, &file),
         Command::Doctor { wait } => doctor(out, wait)?,
+        Command::Trace {
+            flow,
+            count,
+            seconds,
+        } => trace(out, &flow, &Until { count, seconds })?,
         Command::Stats { all } => stats::stats(out, all)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -67,7 +76,7 @@ fn change(f: impl FnOnce(&mut State) -> Result<(), Error>) -> Result<(), Error> 
 }
 
 /// What stands on either side of the first `=`.
-fn pair(text: &str) -> Result<(&str, &str), Error> {
+pub(crate) fn pair(text: &str) -> Result<(&str, &str), Error> {
     text.split_once('=')
         .ok_or_else(|| Error::Value(format!("\"{}\": expected NAME=VALUE", text.escape_debug())))
 }

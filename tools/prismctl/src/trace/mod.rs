@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `trace`: what becomes of packets, stage by stage.
+
+mod event;
+mod filter;
+mod packet;
+mod tracefs;
+
+use std::{
+    io::{
+        self,
+        Read, //
+    },
+    os::fd::AsFd,
+    time::{
+        Duration,
+        Instant, //
+    },
+};
+
+use nix::{
+    poll::{
+        poll,
+        PollFd,
+        PollFlags,
+        PollTimeout, //
+    },
+    sys::{
+        signal::{
+            SigSet,
+            Signal, //
+        },
+        signalfd::{
+            SfdFlags,
+            SignalFd, //
+        },
+    },
+};
+use prism_config::{
+    rule::{
+        Match,
+        Rule, //
+    },
+    Module,
+    Target, //
+};
+
+use self::{
+    event::Line,
+    packet::Packets,
+    tracefs::Instance, //
+};
+use crate::{
+    commands::pair,
+    error::Error,
+    output::Output, //
+};
+
+/// When to end.
+pub(crate) struct Until {
+    /// After so many packets.
+    pub(crate) count: Option<u64>,
+    /// After so many seconds.
+    pub(crate) seconds: Option<u64>,
+}
+
+/// Tells what becomes of the packets of a flow, until it is over or a signal comes.
+pub(crate) fn trace(out: &mut Output, flow: &[String], until: &Until) -> Result<(), Error> {
+    let module = Module::open()?;
+    let flows = flows(&module, flow)?;
+    // Before there is anything to take away.
+    let signals = Signals::block()?;
+    let instance = Instance::new(filter::of(&flows).as_deref())?;
+
+    follow(out, &instance, &signals, until)
+}
+
+/// The flows that the words name: fields of a rule, or the name of one.
+fn flows(module: &Module, words: &[String]) -> Result<Match, Error> {
+    if let [name] = words {
+        if !name.contains('=') {
+            return Ok(module.rule(name)?.flows);
+        }
+    }
+    let mut rule = Rule::default();
+
+    for word in words {
+        let (name, value) = pair(word)?;
+        let set = prism_config::set_named(&mut rule, name, value);
+
+        set.map_err(|why| Error::Value(why.to_string()))?;
+    }
+    let fields_of_flows = Rule {
+        flows: rule.flows,
+        ..Rule::default()
+    };
+    if rule != fields_of_flows {
+        return Err(Error::Value(
+            "class, rate, gro and enabled tell no flows apart".to_owned(),
+        ));
+    }
+    Ok(rule.flows)
+}
+
+/// The signals that end it, to be read.
+struct Signals(SignalFd);
+
+impl Signals {
+    fn block() -> Result<Self, Error> {
+        let mut set = SigSet::empty();
+
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+            set.add(signal);
+        }
+        set.thread_block().map_err(io::Error::from)?;
+        let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC);
+        Ok(Self(signals.map_err(io::Error::from)?))
+    }
+}
+
+fn follow(
+    out: &mut Output,
+    instance: &Instance,
+    signals: &Signals,
+    until: &Until,
+) -> Result<(), Error> {
+    let end = until
+        .seconds
+        .map(|seconds| Instant::now() + Duration::from_secs(seconds));
+    let mut left = until.count;
+    let mut packets = Packets::default();
+    let mut lines = Lines::default();
+
+    while left != Some(0) {
+        let is_over = wait(instance, signals, end)?;
+
+        for line in lines.read(instance)? {
+            match event::parse(&line) {
+                Some(Line::Event(event)) => packets.add(event),
+                Some(Line::Lost(events)) => eprintln!("prismctl: {events} events were lost"),
+                None => (),
+            }
+        }
+        if is_over {
+            packets.end_all();
+        }
+        while let Some(packet) = packets.next().filter(|_| left != Some(0)) {
+            left = left.map(|left| left - 1);
+            out.line(&packet.to_json(), |out| packet.print(out))?;
+        }
+        if is_over {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Waits for events. Whether it is to end.
+fn wait(instance: &Instance, signals: &Signals, end: Option<Instant>) -> Result<bool, Error> {
+    // Events come in pages; what is there for less than one wakes nobody.
+    let most = Duration::from_millis(100);
+    let left = end.map_or(most, |end| end.saturating_duration_since(Instant::now()));
+    let timeout = PollTimeout::try_from(left.min(most)).unwrap_or(PollTimeout::ZERO);
+    let Some(pipe) = instance.pipe() else {
+        return Ok(true);
+    };
+    let mut fds = [
+        PollFd::new(signals.0.as_fd(), PollFlags::POLLIN),
+        PollFd::new(pipe.as_fd(), PollFlags::POLLIN),
+    ];
+
+    poll(&mut fds, timeout).map_err(io::Error::from)?;
+    let is_signalled = fds[0].any().unwrap_or(false);
+    Ok(is_signalled || left.is_zero())
+}
+
+/// What was read of a line that is not over.
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl Lines {
+    /// All lines that are there.
+    fn read(&mut self, instance: &Instance) -> Result<Vec<String>, Error> {
+        let mut buffer = [0; 65536];
+
+        while let Some(mut pipe) = instance.pipe() {
+            match pipe.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(bytes) => self.0.extend_from_slice(&buffer[..bytes]),
+                Err(why) if why.kind() == io::ErrorKind::WouldBlock => break,
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => (),
+                Err(why) => return Err(why.into()),
+            }
+            // Not for ever, where events come faster than they are read.
+            if self.0.len() > 1 << 22 {
+                break;
+            }
+        }
+        Ok(self.split())
+    }
+
+    fn split(&mut self) -> Vec<String> {
+        let end = self.0.iter().rposition(|&byte| byte == b'\n');
+        let whole: Vec<u8> = self.0.drain(..end.map_or(0, |end| end + 1)).collect();
+
+        String::from_utf8_lossy(&whole)
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_in_pieces() {
+        let mut lines = Lines::default();
+
+        lines.0.extend_from_slice(b"one\ntw");
+        assert_eq!(lines.split(), ["one"]);
+        lines.0.extend_from_slice(b"o\nthree\n");
+        assert_eq!(lines.split(), ["two", "three"]);
+        assert!(lines.split().is_empty());
+    }
+}
