@@ -115,7 +115,7 @@ impl Batch {
             let met = frame.met();
             let (verdict, packet) = frame.defer();
 
-            arrived.0.push(packet, Memo::of(met.word()));
+            arrived.0.push(packet, path.memo(cx, met.word()));
             Ok(verdict)
         });
 
@@ -137,16 +137,16 @@ impl Batch {
 
     /// Adds a packet that a VXLAN device is to receive.
     #[inline]
-    pub(crate) fn add_decapsulated(&self, cx: &RxContext<'_>, packet: Waiting) {
+    pub(crate) fn add_decapsulated(&self, cx: &RxContext<'_>, packet: Waiting, memo: Memo) {
         self.train
-            .with(cx, |train| train.decapsulated.push(packet, Memo::default()));
+            .with(cx, |train| train.decapsulated.push(packet, memo));
     }
 
     /// Adds a packet that a container is to receive.
     #[inline]
-    pub(crate) fn add_delivered(&self, cx: &RxContext<'_>, packet: Waiting) {
+    pub(crate) fn add_delivered(&self, cx: &RxContext<'_>, packet: Waiting, memo: Memo) {
         self.train
-            .with(cx, |train| train.delivered.push(packet, Memo::default()));
+            .with(cx, |train| train.delivered.push(packet, memo));
     }
 
     /// Whether nothing is left between the stages.
@@ -157,16 +157,12 @@ impl Batch {
         self.train.with(cx, is_empty).unwrap_or(false)
     }
 
-    fn next_decapsulated(&self, cx: &RxContext<'_>) -> Option<Waiting> {
-        let next = self.train.with(cx, |train| train.decapsulated.pop())?;
-
-        next.map(|(packet, _)| packet)
+    fn next_decapsulated(&self, cx: &RxContext<'_>) -> Option<(Waiting, Memo)> {
+        self.train.with(cx, |train| train.decapsulated.pop())?
     }
 
-    fn next_delivered(&self, cx: &RxContext<'_>) -> Option<Waiting> {
-        let next = self.train.with(cx, |train| train.delivered.pop())?;
-
-        next.map(|(packet, _)| packet)
+    fn next_delivered(&self, cx: &RxContext<'_>) -> Option<(Waiting, Memo)> {
+        self.train.with(cx, |train| train.delivered.pop())?
     }
 
     /// Drops what was received on a device that goes away.
@@ -208,20 +204,26 @@ impl Shared {
         self.begins_turn(cx);
         self.breaker
             .check(cx, Invariant::Batch, self.batch.is_over(cx));
-        let served = serve(turn, |packet, met| {
+        let served = serve(turn, |packet, memo| {
             if is_watched() {
-                self.see_waiting(cx, &packet, met)
-                    .goes(To::Stack, By::Batch);
+                self.trace_batch(cx, &packet, memo);
             }
-            turn.run(packet, met, |_, frame| {
+            turn.run(packet, Met::from_word(memo.word), |_, frame| {
                 self.watch(cx, || frame.run_to_completion(&self.inflight, &self.routes))
             });
         });
 
-        while let Some(packet) = self.batch.next_decapsulated(cx) {
+        while let Some((packet, memo)) = self.batch.next_decapsulated(cx) {
+            if is_watched() {
+                self.latency.recall(cx, memo);
+            }
             packet.receive_decapsulated(cx, &self.inflight);
         }
-        while let Some(packet) = self.batch.next_delivered(cx) {
+        while let Some((packet, memo)) = self.batch.next_delivered(cx) {
+            if is_watched() {
+                self.latency.recall(cx, memo);
+                self.latency.is_delivered(cx);
+            }
             self.watch(cx, || {
                 packet.receive_delivered(cx, &self.inflight, &self.routes)
             });
@@ -230,8 +232,8 @@ impl Shared {
     }
 }
 
-/// Gives the packets that wait to `give`, with how each was met.
-fn serve(turn: &Turn<'_, Arrived>, mut give: impl FnMut(Waiting, Met)) -> Served {
+/// Gives the packets that wait to `give`, with what was kept of each.
+fn serve(turn: &Turn<'_, Arrived>, mut give: impl FnMut(Waiting, Memo)) -> Served {
     let most = turn.budget();
 
     for packets in 0..most {
@@ -239,7 +241,7 @@ fn serve(turn: &Turn<'_, Arrived>, mut give: impl FnMut(Waiting, Met)) -> Served
         let Some((packet, memo)) = next else {
             return Served::All { packets };
         };
-        give(packet, Met::from_word(memo.word));
+        give(packet, memo);
     }
     Served::Some { packets: most }
 }

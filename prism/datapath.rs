@@ -68,6 +68,10 @@ use crate::{
         Isolation,
         Return, //
     },
+    latency::{
+        Latency,
+        Moment, //
+    },
     ports::Ports,
     ruleset::Rules,
     settings::{
@@ -122,6 +126,8 @@ pub(crate) struct Shared {
     pub(crate) receivers: Arc<Receivers>,
     /// The routes that packets have had.
     pub(crate) routes: Routes,
+    /// How long packets take.
+    pub(crate) latency: Latency,
     /// The packets that tracepoints tell of.
     pub(crate) trace: Trace,
     refreshed: Refreshed,
@@ -175,6 +181,7 @@ impl Shared {
                 inflight: InFlight::new()?,
                 receivers: Arc::pin_init(Receivers::new(), GFP_KERNEL)?,
                 routes: Routes::new()?,
+                latency: Latency::new()?,
                 trace: Trace::new()?,
                 refreshed: Refreshed::new()?,
                 spares: Spares::new()?,
@@ -249,6 +256,10 @@ impl ReceiveTunnel for Path {
         match current(&cx) {
             Some(path) if packet.is_in(&path.inflight) => path.decapsulate(&cx, packet),
             Some(path) if path.takes_into_flight(&cx, &packet) => {
+                if is_watched() {
+                    // It is several, each with a moment of its own.
+                    path.latency.resumes(&cx, Moment::NONE);
+                }
                 packet.fly(&path.inflight, |packet| path.decapsulate(&cx, packet))
             }
             _ => {
@@ -402,9 +413,6 @@ impl Shared {
 
         match packet.decapsulate(&self.inflight, &self.refreshed, PRIORITY_HIGH.get()) {
             Ok(Decapsulation::Done(packet)) => {
-                if is_watched() {
-                    self.trace_tunnel(cx, &packet);
-                }
                 let handled = self.enter_tunnel(cx, packet);
 
                 self.stats.count(cx, Counter::Decapsulated);
@@ -418,12 +426,7 @@ impl Shared {
                 self.leaves(cx, packet.id(), Stage::Tunnel, reason);
                 packet.untag(PRIORITY_HIGH.get());
                 match packet.learn(&self.inflight, &self.spares) {
-                    Decapsulation::Done(packet) => {
-                        if is_watched() {
-                            self.trace_tunnel(cx, &packet);
-                        }
-                        self.enter_tunnel(cx, packet)
-                    }
+                    Decapsulation::Done(packet) => self.enter_tunnel(cx, packet),
                     Decapsulation::Gone(handled) => handled,
                 }
             }
@@ -436,14 +439,19 @@ impl Shared {
     }
 
     /// Has a VXLAN device receive a packet now, or when its batch is there.
-    #[inline]
+    ///
+    /// Always inlined, as one of its two callers is hot and the other hardly ever called.
+    #[inline(always)]
     fn enter_tunnel<'a>(&self, cx: &RxContext<'_>, packet: Decapsulated<'a>) -> Handled<'a> {
+        if is_watched() {
+            self.trace_tunnel(cx, &packet);
+        }
         if !self.batch.is_serving(cx) {
             return packet.receive();
         }
         let (handled, packet) = packet.wait();
 
-        self.batch.add_decapsulated(cx, packet);
+        self.batch.add_decapsulated(cx, packet, self.memo(cx, 0));
         handled
     }
 
@@ -455,9 +463,6 @@ impl Shared {
         self.learn(cx, &packet);
         match packet.deliver(&self.inflight) {
             Ok(Delivery::Crossed(packet)) => {
-                if is_watched() {
-                    self.trace_container(cx, &packet);
-                }
                 let verdict = self.enter_container(cx, packet);
 
                 self.stats.count(cx, Counter::Delivered);
@@ -480,12 +485,15 @@ impl Shared {
     /// Has a container receive a packet now, or when its batch is there.
     #[inline]
     fn enter_container<'a>(&self, cx: &RxContext<'_>, packet: Delivered<'a>) -> Verdict<'a> {
+        if is_watched() {
+            self.trace_container(cx, &packet);
+        }
         if !self.batch.is_serving(cx) {
             return packet.receive(&self.routes);
         }
         let (verdict, packet) = packet.wait();
 
-        self.batch.add_delivered(cx, packet);
+        self.batch.add_delivered(cx, packet, self.memo(cx, 0));
         verdict
     }
 }

@@ -159,7 +159,11 @@ impl Shared {
     ) -> Verdict<'a> {
         let is_first = !self.isolation.holds(cx);
         let note = |frame: &Frame<'a>| {
-            let note = Note::new(frame, found);
+            let mut note = Note::new(frame, found);
+
+            if is_watched() {
+                note = note.since(self.latency.since(cx));
+            }
 
             if !note.is_plain() {
                 self.waits(cx, note, is_first);

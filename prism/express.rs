@@ -16,11 +16,7 @@ use knet::{
     },
     local::Local,
     queue::Waiting,
-    trace::{
-        By,
-        Stage,
-        To, //
-    },
+    trace::Stage,
     veth::EgressPacket,
     Frame,
     Verdict, //
@@ -270,7 +266,7 @@ impl Shared {
     #[inline]
     fn sync<'a>(&self, cx: &RxContext<'_>, frame: Frame<'a>) -> Verdict<'a> {
         if is_watched() {
-            self.trace_goes(cx, frame.id(), To::Stack, By::Sync);
+            self.trace_run(cx, frame.id());
         }
         frame.run_to_completion(&self.inflight, &self.routes)
     }

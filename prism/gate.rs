@@ -233,7 +233,7 @@ impl Gate {
             if held.0.len() >= HELD_MAX {
                 return Err(frame);
             }
-            let memo = Memo::of(frame.met().word());
+            let memo = path.memo(cx, frame.met().word());
             let (verdict, packet) = frame.defer();
 
             // One that was let through and met another change has its place in front.
@@ -331,6 +331,9 @@ impl Shared {
         }
         seen.adopt(settings);
         while let Some((packet, memo)) = next(turn) {
+            if is_watched() {
+                self.latency.recall(cx, memo);
+            }
             turn.run(packet, Met::from_word(memo.word), |cx, frame| {
                 self.receive_adopted(cx, frame, settings)
             });

@@ -21,6 +21,7 @@ mod found;
 mod gate;
 mod hooks;
 mod isolation;
+mod latency;
 mod ports;
 mod ruleset;
 mod settings;

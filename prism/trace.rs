@@ -137,6 +137,10 @@ impl Shared {
         };
         let seen = seen(frame.id(), flow.as_ref());
 
+        // A clock is not read where another packet is under way, or this one was held back and is known.
+        if !self.inflight.is_busy(cx) && !self.gate.is_serving(cx) {
+            self.latency.begins(cx);
+        }
         self.trace.note(cx, seen);
         seen
     }
@@ -157,7 +161,7 @@ impl Shared {
     }
 
     /// Counts a frame that is left to the kernel where it was met.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn leaves_entry(
         &self,
         cx: &RxContext<'_>,
@@ -185,6 +189,8 @@ impl Shared {
         let rule: &CStr = action.map_or(c"", Action::name);
         let classes = (verdict.class as usize, verdict.own as usize);
 
+        self.latency.runs(cx, verdict.class);
+
         seen.classified(frame.device(), frame.len(), rule, classes);
         if let Some(action) = action.filter(|_| verdict.class != verdict.own) {
             seen.is_demoted(Counter::Demoted as usize, action.packets_per_second());
@@ -201,6 +207,7 @@ impl Shared {
     }
 
     /// Counts a packet that is left to the kernel behind its entry.
+    #[cold]
     pub(crate) fn leaves(
         &self,
         cx: &RxContext<'_>,
@@ -217,6 +224,7 @@ impl Shared {
     }
 
     /// Counts a packet that was lost.
+    #[cold]
     pub(crate) fn loses(&self, cx: &RxContext<'_>, id: PacketId, reason: Counter) {
         self.stats.count(cx, reason);
         if is_watched() {
@@ -268,6 +276,10 @@ impl Shared {
         let seen = self.trace.of(cx, packet.id());
 
         seen.enters(packet.device(), To::Container, self.way(cx));
+        // One of a batch waits for the others.
+        if !self.batch.is_serving(cx) {
+            self.latency.is_delivered(cx);
+        }
     }
 
     /// The same by the short way.
@@ -276,6 +288,40 @@ impl Shared {
         let seen = self.trace.of(cx, packet.id());
 
         seen.enters(packet.device(), To::Container, By::Express);
+        self.latency.is_delivered(cx);
+    }
+
+    /// Tells that a packet that has waited for its batch goes through the stages.
+    #[cold]
+    pub(crate) fn trace_batch(&self, cx: &RxContext<'_>, packet: &Waiting, memo: Memo) {
+        let seen = self.see_waiting(cx, packet, Met::from_word(memo.word));
+
+        seen.goes(To::Stack, By::Batch);
+        self.latency.recall(cx, memo);
+        if seen.is_of_host() {
+            self.latency.is_delivered(cx);
+        }
+    }
+
+    /// The same for one that goes alone, at once.
+    #[cold]
+    pub(crate) fn trace_run(&self, cx: &RxContext<'_>, id: PacketId) {
+        let seen = self.trace.of(cx, id);
+
+        seen.goes(To::Stack, By::Sync);
+        if seen.is_of_host() {
+            self.latency.is_delivered(cx);
+        }
+    }
+
+    /// What a queue keeps of the packet that this CPU has before it, with `word`.
+    #[inline]
+    pub(crate) fn memo(&self, cx: &RxContext<'_>, word: u32) -> Memo {
+        if is_watched() {
+            self.latency.memo(cx, word)
+        } else {
+            Memo::of(word)
+        }
     }
 
     /// Tells whereto a packet goes that was seen at its entry.

@@ -144,7 +144,9 @@ impl Drop for Waiting {
 pub struct Memo {
     /// As the owner likes.
     pub word: u32,
-    /// The same.
+    /// When the packet was first seen, in whatever the owner measures that; zero if nobody did.
+    pub since: u32,
+    /// As the owner likes.
     pub ticket: u64,
 }
 
@@ -152,13 +154,17 @@ impl Memo {
     /// With a word alone.
     #[inline]
     pub fn of(word: u32) -> Self {
-        Self { word, ticket: 0 }
+        Self {
+            word,
+            ..Self::default()
+        }
     }
 
     #[inline]
     fn of_c(memo: bindings::knet_memo) -> Self {
         Self {
             word: memo.word,
+            since: memo.since,
             ticket: memo.ticket,
         }
     }
@@ -168,6 +174,7 @@ impl Memo {
         bindings::knet_memo {
             ticket: self.ticket,
             word: self.word,
+            since: self.since,
         }
     }
 }

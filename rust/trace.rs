@@ -42,6 +42,27 @@ pub fn is_watched() -> bool {
     unsafe { static_branch_unlikely!(bindings::knet_watched, bindings::knet_watch, key) }
 }
 
+/// Has packets be looked at until it is dropped, beside those who look by tracepoints.
+pub struct Watching(());
+
+impl Watching {
+    /// Begins.
+    ///
+    /// Context: process; sleeps. So must it be dropped.
+    pub fn begin() -> Self {
+        // SAFETY: Process context.
+        unsafe { bindings::knet_watch_begin() };
+        Self(())
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        // SAFETY: Process context; it was begun once for this.
+        unsafe { bindings::knet_watch_end() };
+    }
+}
+
 /// Where a packet was when it was handed back to the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -175,6 +196,11 @@ impl Seen {
     /// Which packet it is.
     pub fn id(&self) -> PacketId {
         PacketId(self.0.skb as usize)
+    }
+
+    /// Whether it is known to be the host's own, in no tunnel.
+    pub fn is_of_host(&self) -> bool {
+        self.0.vni == -1 && self.0.family != 0
     }
 
     /// Tells that a packet was classified: received by `device`, named by `rule` if that is not empty, and to

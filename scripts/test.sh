@@ -150,7 +150,7 @@ stage() {
 }
 
 # Tests in which CPUs meet; the others look at one packet after the other.
-needs_cpus="accelerate bad_input batch bridge churn contexts delivery express faults faults_traffic isolation isolation_limits kunit learning lifetimes off order overload receivers reload rules soak taps tc turns"
+needs_cpus="accelerate bad_input batch bridge churn contexts counters delivery express faults faults_traffic histograms isolation isolation_limits kunit learning lifetimes off order overload receivers reload rules soak taps tc trace turns"
 
 # kernel_of GUEST
 kernel_of() {

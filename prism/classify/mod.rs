@@ -22,6 +22,7 @@ pub mod bucket;
 pub mod cache;
 pub mod drr;
 mod flow;
+pub mod histogram;
 pub mod layers;
 mod packet;
 pub mod quiet;

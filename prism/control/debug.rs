@@ -4,9 +4,12 @@
 //!
 //! A kernel without debugfs has none of them, and nothing else changes.
 
-use core::fmt::{
-    self,
-    Formatter, //
+use core::{
+    fmt::{
+        self,
+        Formatter, //
+    },
+    str, //
 };
 
 use kernel::{
@@ -14,20 +17,72 @@ use kernel::{
         Dir,
         File, //
     },
+    new_mutex,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        Arc,
+        Mutex, //
+    },
+    uaccess::UserSliceReader, //
 };
+use knet::trace::Watching;
 
 use crate::{
+    classify::{
+        histogram::{
+            least,
+            BUCKETS, //
+        },
+        rule::parse_bool,
+        Class, //
+    },
     datapath::Shared,
+    latency::Histograms,
     stats::Counter, //
 };
+
+/// More than any word that is taken.
+const WORD_MAX: usize = 16;
 
 /// The files, there until they are dropped.
 #[pin_data]
 pub(super) struct Debug {
     #[pin]
     counters: File<Arc<Shared>>,
+    #[pin]
+    enable: File<Switch>,
+    #[pin]
+    delivered: File<Arc<Shared>>,
+    #[pin]
+    waited: File<Arc<Shared>>,
+}
+
+/// Turns the measurement of times on and off.
+#[pin_data]
+struct Switch {
+    shared: Arc<Shared>,
+    #[pin]
+    watching: Mutex<Option<Watching>>,
+}
+
+impl Switch {
+    fn new(shared: Arc<Shared>) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            shared,
+            watching <- new_mutex!(None),
+        })
+    }
+
+    fn turn(&self, is_on: bool) {
+        let mut watching = self.watching.lock();
+
+        self.shared.latency.turn(is_on);
+        if !is_on {
+            *watching = None;
+        } else if watching.is_none() {
+            *watching = Some(Watching::begin());
+        }
+    }
 }
 
 impl Debug {
@@ -39,9 +94,18 @@ impl Debug {
 
         pin_init::pin_init_scope(move || {
             let dir = Dir::new(c"prism");
+            let latency = dir.subdir(c"latency");
 
             Ok(try_pin_init!(Self {
-                counters <- dir.read_callback_file(c"counters", shared, &show_counters),
+                counters <- dir.read_callback_file(c"counters", shared.clone(), &show_counters),
+                enable <- latency.read_write_callback_file(
+                    c"enable",
+                    Switch::new(shared.clone()),
+                    &show_switch,
+                    &turn_switch,
+                ),
+                delivered <- latency.read_callback_file(c"delivered", shared.clone(), &show_delivered),
+                waited <- latency.read_callback_file(c"waited", shared, &show_waited),
             }))
         })
     }
@@ -62,6 +126,47 @@ fn show_counters(shared: &Arc<Shared>, f: &mut Formatter<'_>) -> fmt::Result {
             Counter::RouteReused => row(f, shared.routes.reused_each().map(|(_, packets)| packets)),
             _ => row(f, cpus().map(|(_, counts)| counts.get(counter))),
         }?;
+    }
+    Ok(())
+}
+
+fn show_switch(switch: &Switch, f: &mut Formatter<'_>) -> fmt::Result {
+    writeln!(f, "{}", u8::from(switch.watching.lock().is_some()))
+}
+
+/// Takes what rules take as `enabled`.
+fn turn_switch(switch: &Switch, from: &mut UserSliceReader) -> Result {
+    let mut buffer = [0; WORD_MAX];
+    let word = buffer.get_mut(..from.len()).ok_or(EINVAL)?;
+
+    from.read_slice(word)?;
+    let text = str::from_utf8(word).map_err(|_| EINVAL)?;
+
+    switch.turn(parse_bool(text).map_err(|_| EINVAL)?);
+    Ok(())
+}
+
+fn show_delivered(shared: &Arc<Shared>, f: &mut Formatter<'_>) -> fmt::Result {
+    show_histograms(&shared.latency.delivered, f)
+}
+
+fn show_waited(shared: &Arc<Shared>, f: &mut Formatter<'_>) -> fmt::Result {
+    show_histograms(&shared.latency.waited, f)
+}
+
+/// A line for each bucket that is not empty: the class, the times from and up to which it is, in ns, and
+/// how many packets are in it.
+fn show_histograms(histograms: &Histograms, f: &mut Formatter<'_>) -> fmt::Result {
+    for class in Class::ALL {
+        for bucket in 0..BUCKETS {
+            let packets = histograms.sum(class, bucket);
+
+            if packets != 0 {
+                let (first, end) = (least(bucket), least(bucket.wrapping_add(1)));
+
+                writeln!(f, "{class} {first} {end} {packets}")?;
+            }
+        }
     }
     Ok(())
 }

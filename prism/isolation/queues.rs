@@ -25,6 +25,7 @@ use crate::{
         WEIGHTS, //
     },
     found::Found,
+    latency::Moment,
 };
 
 /// A class keeps this part of all that wait, as 1 over this.
@@ -112,7 +113,22 @@ impl Note {
         Self(Memo {
             word: bytes | standing.wrapping_shl(Self::STANDING_SHIFT) | merge | frame.met().word(),
             ticket: found.ticket().word(),
+            since: Moment::NONE.word(),
         })
+    }
+
+    /// The same of a packet that was first seen then.
+    #[cold]
+    pub(crate) fn since(self, moment: Moment) -> Self {
+        Self(Memo {
+            since: moment.word(),
+            ..self.0
+        })
+    }
+
+    /// When the packet was first seen.
+    pub(super) fn moment(self) -> Moment {
+        Moment::from_word(self.0.since)
     }
 
     /// Its length, from the network header on.

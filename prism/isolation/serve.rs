@@ -139,6 +139,11 @@ impl Shared {
         settings: Settings,
     ) -> bool {
         let mut own = class;
+
+        if is_watched() {
+            self.latency
+                .has_waited(turn.context(), class, note.moment());
+        }
         if !note.is_plain() {
             self.went(turn.context(), note);
             own = note.standing().displaced_from().or(class);

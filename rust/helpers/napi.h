@@ -16,6 +16,7 @@ struct sk_buff;
 struct knet_memo {
 	u64 ticket;
 	u32 word;
+	u32 since;
 };
 
 /* Packets in a row, each with a memo. All zero is empty. */

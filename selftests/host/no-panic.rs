@@ -17,6 +17,7 @@ use classify::{
         Ticket,
         Vacancy, //
     },
+    histogram,
     layers::{
         self,
         Found,
@@ -164,4 +165,14 @@ pub fn layers_preferred(old: Option<Hit>, recent: Option<Hit>, places: &[usize])
 #[no_mangle]
 pub fn bucket_take(bucket: &Bucket, local: &mut Local, rate: Rate, now: u64) -> bool {
     bucket.take(local, rate, now)
+}
+
+#[no_mangle]
+pub fn histogram_bucket(value: u64) -> usize {
+    histogram::bucket(value)
+}
+
+#[no_mangle]
+pub fn histogram_least(bucket: usize) -> u64 {
+    histogram::least(bucket)
 }

@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Histograms of how long packets take: each packet is in one, of its class, while they are
+# on, and none is while they are off.
+
+. "${0%/*}/../lib.sh"
+trap ended_early EXIT
+
+dir=/sys/kernel/debug/prism/latency
+
+# Their counts are those of this test alone.
+rmmod prism
+insmod "$SELFTESTS"/../prism.ko
+
+# measured FILE CLASS: how many packets of the class are there.
+measured() { awk -v class="$2" '$1 == class { sum += $4 } END { print sum + 0 }' "$dir/$1"; }
+
+# measures DESCRIPTION FILE CLASS COUNT: so many more since the last time.
+declare -A seen
+measures() {
+	local now
+
+	now=$(measured "$2" "$3")
+	equal "$1" "$((now - ${seen[$2 $3]:-0}))" "$4" "$(<"$dir/$2")"
+	seen[$2 $3]=$now
+}
+
+# all_that_waited DESCRIPTION: each packet that waited is measured, whose ever it was.
+all_that_waited() {
+	wait_for 5 reconciles
+	equal "$1" "$(measured waited normal)" "$(<"$PRISM"/stats/deferred_normal)" "$(<$dir/waited)"
+	seen["waited normal"]=$(measured waited normal)
+}
+
+# Of the flow counts what is sent, and not what is sent to make addresses known.
+send() {
+	counters
+	udp4 "$@"
+	counted
+}
+
+to_host() {
+	counters
+	wire udp --from remote --source "$peer_ip" --destination "$host_ip" "$@"
+	counted
+}
+
+underlay
+overlay_bridge
+high flow vni=100 protocol=udp destination_port=5001
+high host vni=none protocol=udp "destination=$host_ip" destination_port=5001
+mode sync
+udp4 --count 5
+to_host --count 5
+
+equal "they are off" "$(<$dir/enable)" 0
+equal "and empty" "$(cat $dir/delivered $dir/waited)" ""
+for value in 2 maybe -1 "1 1" "$(printf '1%.0s' {1..40})" on1; do
+	equal "enable does not take '$value'" "$(errno write $dir/enable "$value")" EINVAL
+	equal "and stays" "$(<$dir/enable)" 0
+done
+
+echo 1 >$dir/enable
+equal "they are on" "$(<$dir/enable)" 1
+echo 1 >$dir/enable
+send --count 50
+measures "each packet is measured" delivered high 50
+equal "buckets do not overlap" "$(awk '$2 >= $3 || $1 == last && $2 < end { print }
+	{ last = $1; end = $3 }' $dir/delivered)" ""
+equal "it takes some time, and less than a second" \
+	"$(awk '$2 < 256 || $3 > 1000000000' $dir/delivered)" ""
+to_host --count 20
+measures "each packet to the host is, too" delivered high 20
+send --count 20 --port 5002
+measures "what no rule names is not" delivered normal 0
+send --count 20 --tap :c1h
+measures "what is left to the kernel is not" delivered high 0
+equal "as was this" "${delta[kernel_tap]}" 20
+
+mode batch
+send --count 5
+seen["delivered high"]=$(measured delivered high)
+send --count 30
+measures "mode batch" delivered high 30
+to_host --count 20
+measures "mode batch, to the host" delivered high 20
+mode express
+send --count 30
+measures "mode express" delivered high 30
+mode sync
+
+# What waits.
+isolate 1
+send --count 40 --port 5002
+all_that_waited "what waited is measured"
+at_least "that is the flow" "${delta[deferred_normal]}" 40
+measures "not as delivered" delivered normal 0
+knob accelerate normal
+send --count 40 --port 5002
+all_that_waited "what is accelerated then waits"
+measures "and is delivered" delivered normal 40
+send --count 30
+measures "class high does not wait" waited high 0
+measures "and is delivered at once" delivered high 30
+restore_knobs
+isolate 0
+
+# Kept by GRO: what is merged is several packets.
+rule kept vni=100 protocol=tcp destination_port=5004 gro=keep
+before_kept=$(measured delivered high)
+counters
+wire tcp --from remote --to c1 --destination "$c1_ip" --port 5004 --up 400 --down 0
+counted
+at_least "packets are left to GRO" "${delta[kept]}" 50
+at_most "what is merged is not measured" "$(($(measured delivered high) - before_kept))" \
+	"$((delta[classified] - delta[kept]))"
+rmdir "$RULES"/kept
+
+echo 0 >$dir/enable
+equal "they are off again" "$(<$dir/enable)" 0
+before_off=$(cat $dir/delivered $dir/waited)
+send --count 20
+equal "and nothing is measured" "$(cat $dir/delivered $dir/waited)" "$before_off"
+
+# With tracepoints on, and times off or on.
+trace_on prism:prism_deliver
+send --count 20
+equal "nor is anything for tracepoints" "$(cat $dir/delivered $dir/waited)" "$before_off"
+echo y >$dir/enable
+seen["delivered high"]=$(measured delivered high)
+trace_off
+trace_remove
+send --count 20
+measures "tracepoints come and go" delivered high 20
+equal "others do not read them" "$(setpriv --reuid 65534 --clear-groups cat $dir/delivered 2>/dev/null)" ""
+
+# The module goes while they are on.
+clean
+rmmod prism
+insmod "$SELFTESTS"/../prism.ko
+equal "with the module they are off" "$(<$dir/enable) $(cat $dir/delivered)" "0 "
+finish
