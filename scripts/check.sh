@@ -64,7 +64,7 @@ check_spdx() {
 
 check_spelling() {
 	files | grep -vE 'Cargo.lock|/corpus/|/seeds/|COPYING' |
-		xargs -r codespell -q 7 -L crate,te,ser,mis,ect,fo,ba
+		xargs -r codespell -q 7 -L crate,te,ser,mis,ect,fo,ba,ratatui
 }
 
 # White space at the ends of lines, missing newline at the end of a file.

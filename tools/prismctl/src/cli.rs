@@ -94,6 +94,24 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
         wait: u64,
     },
+    /// Show what happens now: rules, CPUs, latency, drops.
+    ///
+    /// Keys: tab for what is shown, s for the order, p to pause, arrows to scroll, q to end.
+    Top {
+        /// Print once, as text.
+        #[arg(long, conflicts_with = "batch")]
+        once: bool,
+        /// Print so many times, as text.
+        #[arg(long, value_name = "TIMES", value_parser = clap::value_parser!(u64).range(1..))]
+        batch: Option<u64>,
+        /// For how long to count each time.
+        #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3600))]
+        interval: u64,
+        /// Measure how long packets take, as long as this runs. It costs each packet some readings of a
+        /// clock.
+        #[arg(long)]
+        latency: bool,
+    },
     /// Tell what becomes of packets, stage by stage, and why one is handed back to the kernel.
     ///
     /// Until it is interrupted, or one of the limits is reached.

@@ -29,6 +29,8 @@ pub(crate) enum Error {
     Io { path: PathBuf, why: io::Error },
     #[error("there is no tracefs: mount -t tracefs none /sys/kernel/tracing")]
     NoTracefs,
+    #[error("standard output is no terminal: prismctl top --once, or --batch TIMES")]
+    NoTerminal,
     #[error("the module that is loaded has no tracepoints")]
     NoTracepoints,
     #[error("output: {0}")]

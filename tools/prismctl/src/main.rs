@@ -7,6 +7,8 @@ mod commands;
 mod doctor;
 mod error;
 mod output;
+mod signals;
+mod top;
 mod trace;
 
 use std::{

@@ -8,7 +8,10 @@ mod rule;
 mod stats;
 mod status;
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    time::Duration, //
+};
 
 use prism_config::{
     Lock,
@@ -26,6 +29,10 @@ use crate::{
     doctor::doctor,
     error::Error,
     output::Output,
+    top::{
+        top,
+        Options, //
+    },
     trace::{
         trace,
         Until, //
@@ -54,6 +61,19 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<ExitCode, Error>
         Command::Save { file } => config::save(out, file)?,
         Command::Diff { file } => return config::diff(out, &file),
         Command::Doctor { wait } => doctor(out, wait)?,
+        Command::Top {
+            once,
+            batch,
+            interval,
+            latency,
+        } => top(
+            out,
+            &Options {
+                times: if once { Some(1) } else { batch },
+                interval: Duration::from_secs(interval),
+                measures: latency,
+            },
+        )?,
         Command::Trace {
             flow,
             count,

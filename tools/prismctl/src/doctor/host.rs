@@ -18,22 +18,22 @@ use crate::error::Error;
 
 /// A host at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Host {
-    pub(super) cpus: BTreeMap<u32, Cpu>,
+pub(crate) struct Host {
+    pub(crate) cpus: BTreeMap<u32, Cpu>,
     /// `net.core.netdev_max_backlog`.
     pub(super) max_backlog: u64,
-    pub(super) devices: BTreeMap<String, Device>,
+    pub(crate) devices: BTreeMap<String, Device>,
     /// By the process that was found in each, the host's own first.
-    pub(super) networks: BTreeMap<String, Network>,
+    pub(crate) networks: BTreeMap<String, Network>,
     /// The counters of the module, if it is loaded.
     pub(super) module: BTreeMap<String, u64>,
 }
 
 /// What a CPU has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Cpu {
+pub(crate) struct Cpu {
     /// Of `/proc/net/softnet_stat`: packets that its backlog had no room for.
-    pub(super) dropped: u64,
+    pub(crate) dropped: u64,
     /// And times that its softirq had to end before all was received.
     pub(super) squeezed: u64,
     /// Of `/proc/stat`, in ticks: in softirq, and in all.
@@ -43,7 +43,7 @@ pub(super) struct Cpu {
 
 /// A device of the initial network namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Device {
+pub(crate) struct Device {
     /// What it is: `vxlan`, `bridge`, ...; none for a NIC.
     pub(super) kind: Option<String>,
     /// Whether it is a piece of hardware, or what a guest takes for that.
@@ -51,24 +51,24 @@ pub(super) struct Device {
     pub(super) rx_queues: usize,
     /// Those that spread what they receive over CPUs (RPS).
     pub(super) rps_queues: Vec<String>,
-    pub(super) rx_dropped: u64,
-    pub(super) rx_missed: u64,
+    pub(crate) rx_dropped: u64,
+    pub(crate) rx_missed: u64,
 }
 
 /// A network namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Network {
+pub(crate) struct Network {
     /// Segments and datagrams with a wrong checksum.
     pub(super) checksum_errors: u64,
     /// Fragments that were received.
     pub(super) fragments: u64,
     /// Datagrams that a socket had no room for.
-    pub(super) buffer_errors: u64,
+    pub(crate) buffer_errors: u64,
 }
 
 impl Host {
     /// The host that this runs on.
-    pub(super) fn read() -> Result<Self, Error> {
+    pub(crate) fn read() -> Result<Self, Error> {
         let mut cpus = softnet(&read(Path::new("/proc/net/softnet_stat"))?);
 
         for (cpu, (softirq, ticks)) in times(&read(Path::new("/proc/stat"))?) {

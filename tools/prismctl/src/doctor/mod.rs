@@ -3,7 +3,7 @@
 //! `doctor`: what operators of container networks suffer from, found by what the kernel counts.
 
 mod findings;
-mod host;
+pub(crate) mod host;
 
 use std::{
     thread,

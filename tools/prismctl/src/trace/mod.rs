@@ -19,24 +19,6 @@ use std::{
     },
 };
 
-use nix::{
-    poll::{
-        poll,
-        PollFd,
-        PollFlags,
-        PollTimeout, //
-    },
-    sys::{
-        signal::{
-            SigSet,
-            Signal, //
-        },
-        signalfd::{
-            SfdFlags,
-            SignalFd, //
-        },
-    },
-};
 use prism_config::{
     rule::{
         Match,
@@ -54,7 +36,8 @@ use self::{
 use crate::{
     commands::pair,
     error::Error,
-    output::Output, //
+    output::Output,
+    signals::Signals, //
 };
 
 /// When to end.
@@ -103,22 +86,6 @@ fn flows(module: &Module, words: &[String]) -> Result<Match, Error> {
     Ok(rule.flows)
 }
 
-/// The signals that end it, to be read.
-struct Signals(SignalFd);
-
-impl Signals {
-    fn block() -> Result<Self, Error> {
-        let mut set = SigSet::empty();
-
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            set.add(signal);
-        }
-        set.thread_block().map_err(io::Error::from)?;
-        let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC);
-        Ok(Self(signals.map_err(io::Error::from)?))
-    }
-}
-
 fn follow(
     out: &mut Output,
     instance: &Instance,
@@ -161,17 +128,11 @@ fn wait(instance: &Instance, signals: &Signals, end: Option<Instant>) -> Result<
     // Events come in pages; what is there for less than one wakes nobody.
     let most = Duration::from_millis(100);
     let left = end.map_or(most, |end| end.saturating_duration_since(Instant::now()));
-    let timeout = PollTimeout::try_from(left.min(most)).unwrap_or(PollTimeout::ZERO);
     let Some(pipe) = instance.pipe() else {
         return Ok(true);
     };
-    let mut fds = [
-        PollFd::new(signals.0.as_fd(), PollFlags::POLLIN),
-        PollFd::new(pipe.as_fd(), PollFlags::POLLIN),
-    ];
+    let is_signalled = signals.wait(Some(pipe.as_fd()), left.min(most))?;
 
-    poll(&mut fds, timeout).map_err(io::Error::from)?;
-    let is_signalled = fds[0].any().unwrap_or(false);
     Ok(is_signalled || left.is_zero())
 }
 
