@@ -104,7 +104,7 @@ host_tests() {
 		cargo_tests "$(dirname "$crate")"
 	done < <(find selftests -name target -prune -o -name Cargo.lock -print | sort)
 	# As selftests/build.sh builds them for guests.
-	cargo_tests tools --config scripts/static.toml
+	cargo_tests tools --release --config scripts/static.toml
 	one models scripts/in-toolroot.sh selftests/model/spin.sh
 	one no-panic scripts/in-toolroot.sh selftests/host/no-panic.sh
 	one units selftests/host/units.sh
@@ -166,7 +166,7 @@ soak_slice=300
 
 # Tests that take longest, and those on the debug kernel that are quick and reach most of
 # what can go wrong with memory and locks.
-slow="accelerate churn differential express forged lifetimes order receivers reload rules scrub shapes"
+slow="accelerate churn differential express forged lifetimes order prismd receivers reload rules scrub shapes underlays"
 quick_in_debug="breaker contexts displaced entry_hooks isolation kunit priority taps tc turns"
 
 # Tests that take minutes on the debug kernel, and are for the matrix there.
