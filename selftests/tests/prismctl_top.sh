@@ -64,7 +64,7 @@ screen() {
 	) &
 	shown=$!
 	exec 4>$dir/keys
-	wait_for 5 grep -q once $dir/typescript || fail "it is shown" "$(<$dir/typescript)"
+	wait_for 30 grep -qs once $dir/typescript || fail "it is shown" "$(<$dir/typescript)"
 	pause 1.5
 	printf '%s' "$1" >&4
 	pause 0.5
@@ -74,7 +74,7 @@ screen() {
 		printf q >&4
 	fi
 	exec 4>&-
-	wait_for 5 has_ended || fail "it ends" "$(<$dir/typescript)"
+	wait_for 30 has_ended || fail "it ends" "$(<$dir/typescript)"
 	kill $shown 2>/dev/null
 	wait $shown 2>/dev/null
 }
