@@ -120,7 +120,9 @@ impl Seen {
                 if self.passes.load(Ordering::Relaxed) == 0 {
                     self.since.store(ticks(), Ordering::Relaxed);
                 }
-                self.underway.note(cx);
+                if Underway::is_apart(cx) {
+                    self.underway.note(cx);
+                }
             }
             _ => (),
         }
