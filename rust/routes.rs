@@ -54,19 +54,16 @@ impl Routes {
     ///
     /// Context: any.
     pub fn reused(&self) -> u64 {
-        self.reused_each()
-            .fold(0, |sum, (_, reused)| sum.wrapping_add(reused))
+        self.reused_each().fold(0, u64::wrapping_add)
     }
 
-    /// The numbers of all CPUs that there may be, each with how many of its packets did.
+    /// The same of each CPU that there may be.
     ///
     /// Context: any.
-    pub fn reused_each(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+    pub fn reused_each(&self) -> impl Iterator<Item = u64> + '_ {
         possible_cpus().map(|cpu| {
             // SAFETY: By the type invariants; there may be such a CPU.
-            (cpu, unsafe {
-                bindings::knet_routes_reused(self.0.as_ptr(), cpu)
-            })
+            unsafe { bindings::knet_routes_reused(self.0.as_ptr(), cpu) }
         })
     }
 

@@ -123,7 +123,7 @@ fn show_counters(shared: &Arc<Shared>, f: &mut Formatter<'_>) -> fmt::Result {
     for counter in Counter::ALL {
         f.write_str(counter.name().to_str().map_err(|_| fmt::Error)?)?;
         match counter {
-            Counter::RouteReused => row(f, shared.routes.reused_each().map(|(_, packets)| packets)),
+            Counter::RouteReused => row(f, shared.routes.reused_each()),
             _ => row(f, cpus().map(|(_, counts)| counts.get(counter))),
         }?;
     }
