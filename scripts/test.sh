@@ -103,7 +103,7 @@ host_tests() {
 	while read -r crate; do
 		cargo_tests "$(dirname "$crate")"
 	done < <(find selftests -name target -prune -o -name Cargo.lock -print | sort)
-	# As selftests/build.sh builds them for guests.
+	# As scripts/tools.sh builds them, so that it is done once.
 	cargo_tests tools --release --config scripts/static.toml
 	one models scripts/in-toolroot.sh selftests/model/spin.sh
 	one no-panic scripts/in-toolroot.sh selftests/host/no-panic.sh

@@ -43,7 +43,7 @@ esac
 enter_toolroot "$0" "$@"
 cd "$PRISM_SRC"
 mkdir -p "$to"
-PRISM_ASSETS=$to/assets cargo build --quiet --locked --release --manifest-path tools/Cargo.toml \
+cargo build --quiet --locked --release --manifest-path tools/Cargo.toml \
 	--target-dir tools/target --config scripts/static.toml
 for name in "${tools[@]}"; do
 	cp "tools/target/x86_64-unknown-linux-gnu/release/$name" "$to/"

@@ -15,11 +15,9 @@ mkdir -p "$to"
 cargo build --quiet --locked --release --manifest-path "$here/wire/Cargo.toml" \
 	--target-dir "$here/wire/target" --config "$PRISM_SRC/scripts/static.toml"
 cp "$here/wire/target/x86_64-unknown-linux-gnu/release/wire" "$to/"
-# The user's tools, and a Docker engine that only tests need: as their own tests on the
-# host build them, so that it is done once.
-cargo build --quiet --locked --release --manifest-path "$PRISM_SRC/tools/Cargo.toml" \
-	--target-dir "$PRISM_SRC/tools/target" --config "$PRISM_SRC/scripts/static.toml"
-cp "$PRISM_SRC"/tools/target/x86_64-unknown-linux-gnu/release/{prismctl,prismd,fake-docker} "$to/"
+# The user's tools, and a Docker engine that only tests need.
+"$PRISM_SRC/scripts/tools.sh"
+cp "$PRISM_SRC"/build/tools/{prismctl,prismd} "$PRISM_SRC/tools/target/x86_64-unknown-linux-gnu/release/fake-docker" "$to/"
 for source in "$here"/bpf/*.bpf.c; do
 	name=$(basename "$source" .bpf.c)
 	clang -O2 -g -target bpf -Wall -Werror -I/usr/include/x86_64-linux-gnu \
