@@ -100,6 +100,18 @@ struct State {
     followers: Vec<(Filters, UnboundedSender<Bytes>)>,
     requests: Vec<String>,
     lag: Duration,
+    tear: Tear,
+}
+
+/// Where lines of events are torn.
+#[derive(Debug, Default)]
+enum Tear {
+    #[default]
+    Nowhere,
+    /// The next one before its end.
+    BeforeEnd,
+    /// The end of the last one is still to come.
+    AfterText,
 }
 
 /// What somebody wants to know: values by their kinds.
@@ -207,6 +219,12 @@ impl Engine {
         self.state().lag = lag;
     }
 
+    /// The end of the next event's line comes with the event after it, as where a buffer was full
+    /// there.
+    pub fn tear(&self) {
+        self.state().tear = Tear::BeforeEnd;
+    }
+
     /// Who follows what happens.
     pub fn followers(&self) -> usize {
         let mut state = self.state();
@@ -237,9 +255,16 @@ fn lock(state: &Shared) -> MutexGuard<'_, State> {
 
 impl State {
     fn tell(&mut self, event: Value) {
-        self.followers.retain(|(filters, to)| {
-            !is_wanted(filters, &event) || to.send(Bytes::from(format!("{event}\n"))).is_ok()
-        });
+        let (text, next) = match self.tear {
+            Tear::Nowhere => (format!("{event}\n"), Tear::Nowhere),
+            Tear::BeforeEnd => (event.to_string(), Tear::AfterText),
+            Tear::AfterText => (format!("\n{event}\n"), Tear::Nowhere),
+        };
+        let text = Bytes::from(text);
+
+        self.tear = next;
+        self.followers
+            .retain(|(filters, to)| !is_wanted(filters, &event) || to.send(text.clone()).is_ok());
         self.events.push((now(), event));
         if self.events.len() > REMEMBERED {
             self.events.remove(0);

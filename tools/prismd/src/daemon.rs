@@ -13,11 +13,6 @@ use std::{
     time::Duration, //
 };
 
-use futures_util::{
-    pin_mut,
-    Stream,
-    StreamExt, //
-};
 use prism_config::Error as ModuleError;
 use tokio::{
     sync::{
@@ -44,10 +39,14 @@ use crate::{
     },
     desired::Desired,
     engine::{
-        About,
         Engine,
-        Error,
-        Event, //
+        Error, //
+    },
+    events::{
+        self,
+        About,
+        Event,
+        Events, //
     },
     kernel::{
         is_absent,
@@ -167,7 +166,7 @@ impl<K: Kernel> Daemon<K> {
         // Before what there is, so that nothing is missed.
         let (sender, mut events) = mpsc::channel(EVENTS);
         let mut task = JoinSet::new();
-        task.spawn(forward(engine.events(), sender));
+        task.spawn(forward(engine.events().await?, sender));
 
         self.reload(&engine).await?;
         self.report.set_engine(true);
@@ -478,13 +477,9 @@ impl Pending {
     }
 }
 
-/// Hands on what a stream has, while there is somebody who takes it.
-async fn forward(
-    stream: impl Stream<Item = Result<Event, Error>>,
-    to: mpsc::Sender<Result<Event, Error>>,
-) {
-    pin_mut!(stream);
-    while let Some(event) = stream.next().await {
+/// Hands on what there is, while there is somebody who takes it.
+async fn forward(mut events: Events, to: mpsc::Sender<Result<Event, events::Error>>) {
+    while let Some(event) = events.next().await {
         if to.send(event).await.is_err() {
             return;
         }

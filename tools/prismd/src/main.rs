@@ -9,6 +9,7 @@ mod daemon;
 mod desired;
 mod engine;
 mod error;
+mod events;
 mod http;
 mod kernel;
 mod label;

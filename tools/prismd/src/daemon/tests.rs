@@ -87,6 +87,24 @@ async fn nothing_is_missed_at_the_start() {
 }
 
 #[tokio::test]
+async fn an_event_behind_a_torn_line_is_not_left() {
+    let mut world = World::new().await;
+
+    world.start();
+    for number in 1..=3 {
+        world.engine.run(container(number, &[HIGH]));
+    }
+    world
+        .has_addresses(&["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"])
+        .await;
+    world.followed().await;
+    world.engine.tear();
+    world.engine.stop(&id(1));
+    world.engine.stop(&id(2));
+    world.has_addresses(&["10.0.0.3/32"]).await;
+}
+
+#[tokio::test]
 async fn an_engine_that_goes_takes_no_rule() {
     let mut world = World::new().await;
 

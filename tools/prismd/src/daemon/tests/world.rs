@@ -210,6 +210,11 @@ impl World {
         self.told("\nprismd_engine_up 1\n").await;
     }
 
+    /// Waits until the daemon is told what happens when it happens.
+    pub(super) async fn followed(&self) {
+        self.wait(|| self.engine.followers() == 1).await;
+    }
+
     /// Rules in words.
     fn shown(&self) -> Vec<String> {
         let rules = self.rules();
