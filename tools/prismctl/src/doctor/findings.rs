@@ -85,13 +85,16 @@ fn over_cpus(
     Some((severity, packets, *most))
 }
 
+/// `net.core.netdev_max_backlog` of a kernel that nobody has told otherwise, in packets.
+const BACKLOG: u64 = 1000;
+
 /// What helps where a queue of the kernel's is full: to pass it, or to make it larger.
 fn pass_or_enlarge(now: &Host) -> Vec<String> {
     vec![
         "prismctl mode sync".to_owned(),
         format!(
             "sysctl -w net.core.netdev_max_backlog={}",
-            now.max_backlog.max(1) * 4
+            now.max_backlog.saturating_mul(4).max(BACKLOG)
         ),
     ]
 }

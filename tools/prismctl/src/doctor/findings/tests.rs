@@ -62,6 +62,15 @@ fn backlog_drops() {
         "sysctl -w net.core.netdev_max_backlog=4000"
     );
     assert_eq!(only(&later).severity, Severity::Earlier);
+
+    let (now, _) = found(|host| {
+        host.cpus.get_mut(&1).unwrap().dropped = 9;
+        host.max_backlog = 16;
+    });
+    assert_eq!(
+        only(&now).commands[1],
+        "sysctl -w net.core.netdev_max_backlog=1000"
+    );
 }
 
 #[test]
