@@ -24,6 +24,7 @@
 #                      (EXPERIMENT=, ROUNDS=)
 # make bench-compare   what changed since OLD=FILE (NEW=build/bench/results.json)
 # make bench-bounds    which bounds what was measured keeps (NEW=)
+# make screens         pictures of what prismctl shows on a terminal, in build/screens
 # make profile         instructions of each stage of a packet's way (MODES=A,B)
 # make shell           a prompt in a guest with PRISM and the demo's topology
 # make clean           remove what was built here; the cache stays
@@ -84,6 +85,9 @@ bench-compare:
 bench-bounds:
 	@selftests/bench/bench.sh bounds $(NEW)
 
+screens:
+	@selftests/screens/screens.sh
+
 profile:
 	@selftests/profile/profile.sh
 
@@ -94,6 +98,6 @@ clean:
 	@scripts/clean.sh
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,29p'
+	@sed -n 's/^# \?//p' Makefile | sed -n '3,30p'
 
-.PHONY: all modules debug install modules_install tools tools_install check test test-more test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds profile shell clean help
+.PHONY: all modules debug install modules_install tools tools_install check test test-more test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds screens profile shell clean help
