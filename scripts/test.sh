@@ -350,8 +350,11 @@ for guest in "${guests[@]}"; do
 		tail -n 40 "$logs/console-$guest.log" | sed "s/^/# $guest's console: /"
 done
 
-# Which kernel passed what, where there are many.
-if [ ${#guests[@]} -gt 4 ]; then
+# Which kernel passed what, where there are many: checks of each test, and in all.
+if [ -n "$staged" ] && [ ${#guests[@]} -gt 4 ]; then
+	tables=("${guests[@]/#/$logs/}")
+	awk -f scripts/matrix.awk "${tables[@]/%/.log}" | tee "$logs/matrix.txt" | sed 's/^/# /'
+	echo "#"
 	printf '# %-10s %-28s %8s %8s %8s\n' guest kernel passed failed skipped
 	for guest in "${guests[@]}"; do
 		read -r passed failed skipped <"$logs/$guest.sums" || :
