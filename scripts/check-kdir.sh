@@ -6,10 +6,6 @@
 
 . "$(dirname "$0")/lib.sh"
 
-# Options that the module uses, y or m.
-needed="MODULES RUST SYSFS CONFIGFS_FS NET INET IPV6 NETFILTER NETFILTER_INGRESS NETFILTER_EGRESS
-	BRIDGE VETH VXLAN"
-
 dir=${1:?usage: check-kdir.sh DIR}
 bad=0
 problem() { say "error: KDIR=$dir: $*"; bad=1; }
@@ -20,9 +16,9 @@ if [ ! -e "$dir/.config" ] || [ ! -e "$dir/include/config/kernel.release" ]; the
 	exit 1
 fi
 
-for option in $needed; do
+while read -r option; do
 	grep -qE "^CONFIG_$option=[ym]$" "$dir/.config" || problem "the kernel lacks CONFIG_$option"
-done
+done < <(words <"$PRISM_SRC/scripts/kernel-options")
 
 if grep -q '^CONFIG_RUST=y' "$dir/.config"; then
 	[ -e "$dir/rust/libkernel.rmeta" ] ||
