@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# run.sh: the Debian packages are installed, upgraded, removed and purged. First on a clean
+# system in a directory, where dkms builds the module for two kernels of the distribution;
+# then that system is booted with each of them. Needs root, 10 GB below build/deb-test, which
+# are free again afterwards, and downloads 700 MB, which are kept in the cache.
+
+. "$(dirname "$0")/../../scripts/lib.sh"
+. "$PRISM_SRC/selftests/deb/root.sh"
+. "$PRISM_SRC/selftests/deb/chroot.sh"
+. "$PRISM_SRC/selftests/deb/guest.sh"
+
+work=$PRISM_SRC/build/deb-test
+root=$work/root
+packages=$work/packages
+logs=$PRISM_SRC/build/log/deb
+count=0
+
+# check DESCRIPTION COMMAND...: a test. What it says is in build/log/deb.
+check() {
+	local what=$1 result=ok log
+	shift
+
+	count=$((count + 1))
+	log=$logs/$(printf %02d $count).log
+	"$@" >"$log" 2>&1 || result="not ok"
+	echo "$result $count $what"
+	[ "$result" = ok ] || tail -n 40 "$log" | sed 's/^/# /'
+}
+
+# kernel SERIES: version and release of the one that is known to work, or of the newest.
+kernel() {
+	PRISM_APT_OPTIONS=$(apt_host_options) "$PRISM_SRC/scripts/in-toolroot.sh" bash -c '
+		. "$PRISM_SRC/scripts/lib.sh"
+		. "$PRISM_SRC/scripts/archive.sh"
+		. "$PRISM_SRC/scripts/kernel-pick.sh"
+		pick_kernel "$1"
+		echo "$version" "$release"' - "$1"
+}
+
+# The packages, and once more as the next version.
+build_packages() {
+	local version
+
+	"$PRISM_SRC/scripts/deb.sh" "$packages/new"
+	version=$(dpkg-deb -f "$packages"/new/prism-dkms_*.deb Version)
+	mv "$packages/new" "$packages/$version"
+	PRISM_DEB_VERSION=$version+next LINTIAN=no "$PRISM_SRC/scripts/deb.sh" "$packages/$version+next"
+	v1=$version v2=$version+next
+}
+
+[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit; }
+rm -rf "$work" "$logs"
+mkdir -p "$work" "$logs"
+trap 'rm -rf "$work"' EXIT
+touch "$work/start"
+build_packages
+read -r version_72 r72 < <(kernel 7.2)
+read -r version_73 r73 < <(kernel 7.3)
+echo "KTAP version 1"
+chroot_tests
+echo "1..$count"
