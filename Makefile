@@ -7,6 +7,8 @@
 # make tools           build prismctl and prismd, their manual pages and completions:
 #                      build/tools
 # make tools_install   install them, and units of systemd (PREFIX=/usr/local, DESTDIR)
+# make deb             build Debian packages of the module, for DKMS, and of the tools,
+#                      in build/deb
 # make check           formats, lints, licences, documents
 # make test            host tests, then guests on the stock and a debug kernel, in
 #                      twelve minutes
@@ -16,6 +18,7 @@
 #                      eight CPUs, KCSAN; prints which kernel passed what
 # make soak            everything changes at random under traffic, for 30 minutes in
 #                      each of two kernels (SOAK=minutes), and 1,000 lives of the module
+# make test-deb        the packages on a clean system, across an upgrade of its kernel
 # make fuzz            the parser and the rules fuzzed on the host for a night:
 #                      10^8 executions of each (RUNS=); their seeds are kept
 # make demo            vanilla and PRISM side by side, in two guests
@@ -52,6 +55,9 @@ tools:
 tools_install:
 	@scripts/tools.sh install
 
+deb:
+	@scripts/deb.sh
+
 check:
 	@scripts/check.sh
 
@@ -66,6 +72,9 @@ test-matrix:
 
 soak:
 	@scripts/test.sh soak
+
+test-deb:
+	@scripts/test.sh deb
 
 fuzz:
 	@scripts/in-toolroot.sh selftests/host/fuzz.sh runs=$(or $(RUNS),100000000)
@@ -98,6 +107,6 @@ clean:
 	@scripts/clean.sh
 
 help:
-	@sed -n 's/^# \?//p' Makefile | sed -n '3,30p'
+	@sed -n '3,/^$$/s/^# \?//p' Makefile
 
-.PHONY: all modules debug install modules_install tools tools_install check test test-more test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds screens profile shell clean help
+.PHONY: all modules debug install modules_install tools tools_install check test test-more test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds screens profile shell clean deb test-deb help

@@ -8,7 +8,8 @@ usage() {
 usage: qemu/run.sh [OPTION...] --cmd 'SHELL COMMAND'
   --kernel stock|cloud|rt|debug|kcsan|DIR
                             the kernel (default stock; KERNEL=7.2 for that series)
-  --image test|demo         the root file system (default test)
+  --image test|demo|FILE    the root file system (default test), or an erofs of one
+  --systemd                 systemd of that boots it, and then runs COMMAND
   --share DIR               a copy of DIR is /prism in the guest, read-only
   --cmd COMMAND             bash runs it in the guest as root; its output is ours
   --interactive             a prompt in the guest, after COMMAND
@@ -33,13 +34,14 @@ END
 
 . "$(dirname "$0")/../scripts/lib.sh"
 
-kernel=stock image=test share='' cmd='' interactive='' limit=600 smp=2 mem='' icount=''
+kernel=stock image=test systemd='' share='' cmd='' interactive='' limit=600 smp=2 mem='' icount=''
 net=virtio append='' extra='' log='' result=''
 arguments=("$@")
 while [ $# -gt 0 ]; do
 	case $1 in
 	--interactive) interactive=1 ;;
 	--icount) icount=1 ;;
+	--systemd) systemd=1 ;;
 	-h | --help) usage; exit ;;
 	--kernel | --image | --share | --cmd | --timeout | --smp | --mem | --net | --append | \
 		--qemu | --log | --result)
@@ -68,7 +70,10 @@ done
 [ -z "$share" ] || [ -d "$share" ] || die "--share $share: not a directory"
 
 if ! in_toolroot; then
-	PRISM_ROOT_IMAGE=$("$PRISM_SRC/scripts/image.sh" "$image")
+	case $image in
+	*/*) PRISM_ROOT_IMAGE=$image ;;
+	*) PRISM_ROOT_IMAGE=$("$PRISM_SRC/scripts/image.sh" "$image") ;;
+	esac
 	PRISM_BIND=${PRISM_BIND:+$PRISM_BIND:}$share:${log:+$(dirname "$log")}:${result:+$(dirname "$result")}
 	PRISM_WINSIZE=$(stty size 2>/dev/null </dev/tty | grep -v '^0' || echo 24 80)
 	export PRISM_ROOT_IMAGE PRISM_BIND PRISM_WINSIZE
@@ -109,7 +114,7 @@ mkdir -p "$run/cpio/guest"
 cp "$PRISM_SRC"/qemu/guest/{init,bad-lines,ours.awk} "$run/cpio/guest/"
 printf '%s\n' "$cmd" >"$run/cpio/guest/job"
 read -r rows columns <<<"${PRISM_WINSIZE:-24 80}"
-printf '%s=%q\n' INTERACTIVE "$interactive" TERMINAL "${TERM:-linux}" ROWS "$rows" COLUMNS "$columns" \
+printf '%s=%q\n' SYSTEMD "$systemd" INTERACTIVE "$interactive" TERMINAL "${TERM:-linux}" ROWS "$rows" COLUMNS "$columns" \
 	>"$run/cpio/guest/env"
 {
 	cat "$boot/initramfs"

@@ -20,6 +20,7 @@
 # and, in none of these,
 #   soak     everything changes for SOAK minutes (30), after 1,000 cycles of the module
 #            and of devices and 10,000 of rules; both kernels, with four CPUs
+#   deb      the Debian packages on a clean system, across an upgrade of its kernel; as root
 # The tests for the debug kernel are shared by two guests, of which one has a single
 # CPU, and as many guests run at once as the machine has CPUs: an emulated CPU that has
 # to wait lets the others spin. Those of the part soak run one by one.
@@ -31,7 +32,7 @@
 . "$(dirname "$0")/lib.sh"
 
 cd "$PRISM_SRC"
-parts=(host quick slow stock debug latency bench 7.2 cloud rt cpus kcsan soak)
+parts=(host quick slow stock debug latency bench 7.2 cloud rt cpus kcsan soak deb)
 is_matrix=
 case $* in
 '') set -- host quick ;;
@@ -144,7 +145,7 @@ stage() {
 		ko=$(build "$1" failable) || return
 		cp "$ko" "$share/failable.ko"
 	fi
-	tar -c --exclude=target --exclude=selftests/host --exclude=selftests/model --exclude=selftests/demo --exclude=selftests/pair selftests |
+	tar -c --exclude=target --exclude=selftests/host --exclude=selftests/model --exclude=selftests/demo --exclude=selftests/deb --exclude=selftests/pair selftests |
 		tar -x -C "$share"
 	selftests/build.sh "$share/selftests/bin"
 }
@@ -342,6 +343,12 @@ if [[ " $* " = *" bench "* ]]; then
 	one bench-slowed selftests/bench/bench.sh slowed
 fi
 
+# Alone, too: it builds, and boots guests of its own.
+if [[ " $* " = *" deb "* ]]; then
+	selftests/deb/run.sh 2>"$logs/deb.err" | awk -v sum="$logs/deb.sums" -f scripts/ktap.awk || :
+	tail -n 5 "$logs/deb.err" | sed 's/^/# /'
+fi
+
 # Once more what failed, as much is printed in between. Where a guest ended before its
 # tests did, the console knows why.
 for guest in "${guests[@]}"; do
@@ -365,6 +372,7 @@ fi
 
 # What left no sum failed.
 [[ " $* " != *" host "* && " $* " != *" bench "* ]] || guests+=(host)
+[[ " $* " != *" deb "* ]] || guests+=(deb)
 for name in "${guests[@]}"; do
 	[ -s "$logs/$name.sums" ] || echo 0 1 0 >"$logs/$name.sums"
 done

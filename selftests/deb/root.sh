@@ -32,6 +32,9 @@ APT::Keep-Downloaded-Packages "true";
 APT::Get::Assume-Yes "true";
 APT::Sandbox::User "root";
 END
+	apt_host_options >>"$1/etc/apt/apt.conf.d/prism"
+	# Booted for the first time, systemd would enable all units.
+	echo 7072736d000040008000000000000000 >"$1/etc/machine-id"
 	cp -L /etc/resolv.conf "$1/etc/resolv.conf"
 	mkdir -p "$1/srv/packages"
 }

@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# in-guest.sh RELEASE VERSION NEXT: the packages of that version on a host that was booted
+# with that kernel. One line for each test; then how it went.
+
+release=$1 version=$2 next=$3
+failures=0
+
+# check DESCRIPTION COMMAND...
+check() {
+	local out
+
+	if out=$("${@:2}" 2>&1); then
+		echo "ok $1"
+	else
+		echo "not ok $1"
+		printf '%s\n' "$out" | tail -n 20 | sed 's/^/# /'
+		failures=$((failures + 1))
+	fi
+}
+
+is() { [ "$2" = "$1" ] || { echo "'$2', not '$1'"; return 1; }; }
+state() { systemctl is-active "$1"; }
+mode() { cat /sys/kernel/prism/mode; }
+
+# left: what is named after the module, but for what is in kernel memory and the guest's own.
+left() {
+	find / -xdev -name '*prism*' -not -path '/prism*' -not -path '/run/guest*' -not -path '/var/lib/dpkg/*' \
+		-not -path '/var/log/*' | grep . && return 1
+	find /run /etc/systemd /var/lib/systemd -name '*prism*' -not -path '/run/guest*' | grep . && return 1
+	return 0
+}
+
+booted() {
+	check "the kernel is $release" is "$release" "$(uname -r)"
+	check "systemd has booted the system" bash -c 'systemctl list-units --failed --no-legend | grep prism && exit 1; [ -d /run/systemd/system ]'
+	check "the module is that of dkms" is "/lib/modules/$release/updates/dkms/prism.ko.xz" "$(modinfo -F filename prism)"
+	check "prism.service is active" is active "$(state prism.service)"
+	check "it has loaded the module" test -d /sys/module/prism
+	check "it has set the mode of prism.toml" is sync "$(mode)"
+	check "it has made the rule of prism.toml" is 42 "$(cat /sys/kernel/config/prism/rules/cache/vni)"
+	check "prismctl status" prismctl status
+	check "prismd.service was not started" is inactive "$(state prismd.service)"
+}
+
+loaded_by_hand() {
+	check "the rule is removed" prismctl rule remove cache
+	check "the module unloads" rmmod prism
+	check "modprobe prism" modprobe prism
+	check "prism.service restores prism.toml" systemctl restart prism.service
+	check "the mode is back" is sync "$(mode)"
+	check "and the rule" is 42 "$(cat /sys/kernel/config/prism/rules/cache/vni)"
+}
+
+# With prismd, which waits for a Docker that is not there.
+upgraded() {
+	local pid
+
+	check "prismd.service starts without Docker" systemctl start prismd.service
+	pid=$(systemctl show -P MainPID prismd.service)
+	check "the mode is changed by hand" prismctl mode express
+	check "prism-tools is upgraded" dpkg -i /prism/prism-tools_*.deb
+	check "it is of version $next" is "ii $next" "$(dpkg-query -W -f '${db:Status-Abbrev}${Version}' prism-tools)"
+	check "prismd.service was restarted" bash -c '[ "$(systemctl is-active prismd.service)" = active ] &&
+		[ "$(systemctl show -P MainPID prismd.service)" != "$1" ]' - "$pid"
+	check "what was changed by hand is as it was" is express "$(mode)"
+}
+
+removed() {
+	check "a rule as prismd makes them is there" prismctl rule add docker:0123456789ab:ports:0 vni=none \
+		protocol=tcp destination_port=80
+	check "the packages are removed" dpkg --remove prism-tools prism-dkms
+	check "prismd.service has stopped" is inactive "$(state prismd.service)"
+	check "the rules of containers are gone" test ! -e /sys/kernel/config/prism/rules/docker:0123456789ab:ports:0
+	check "no module is left for modprobe" bash -c '! modinfo prism'
+	check "configuration is left" test -e /etc/default/prismd -a -e /etc/prism.toml
+	check "the packages are purged" dpkg --purge prism-tools prism-dkms
+	check "nothing is left" left
+	check "dkms knows nothing of it" is "" "$(dkms status)"
+	check "the rules that are left go with the module" bash -c \
+		'rmdir /sys/kernel/config/prism/rules/* && rmmod prism'
+}
+
+check "version $version is installed" is "ii $version" "$(dpkg-query -W -f '${db:Status-Abbrev}${Version}' prism-dkms)"
+booted
+case $release in
+7.2*)
+	upgraded
+	removed
+	;;
+*) loaded_by_hand ;;
+esac
+[ $failures = 0 ]
