@@ -54,7 +54,7 @@ check_spdx() {
 
 	while read -r f; do
 		case $f in
-		COPYING | *Cargo.lock | *.json | *.png | *.svg | */corpus/* | */seeds/*) continue ;;
+		COPYING | debian/source/format | *Cargo.lock | *.json | *.png | *.svg | */corpus/* | */seeds/*) continue ;;
 		esac
 		head -n 5 "$f" | grep -qaE 'SPDX-License-Identifier: (\(?GPL-2.0|GPL-2.0)' ||
 			{ echo "$f: no SPDX-License-Identifier: GPL-2.0 in its first lines"; lacking=1; }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # deb.sh [DIR]: build the Debian packages prism-dkms and prism-tools, and have lintian look
-# at them. They get into DIR, build/deb where none is given. LINTIAN=no leaves lintian out.
+# at them. They get into DIR, build/deb where none is given.
 #
 # Their version is that of tools/Cargo.toml, and until there is a tag of it (v0.1.0) or where
 # there are commits behind the tag, how many and the last. PRISM_DEB_VERSION is another one.
@@ -58,7 +58,7 @@ make_tree "${PRISM_DEB_VERSION:-$(version)}"
 	die "the packages do not build; the log is $out/build.log"
 }
 rm -rf "$tree"
-[ "${LINTIAN-}" = no ] || lintian --fail-on error,warning --allow-root "$out"/*.changes
+lintian --fail-on error,warning --allow-root "$out"/*.changes
 for deb in "$out"/*.deb; do
 	say "built $deb"
 done

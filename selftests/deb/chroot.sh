@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2016,SC2154
 #
 # The packages on a clean system that is not booted: dkms builds the module for kernels that
 # are installed there. Part of run.sh.
@@ -20,7 +20,7 @@ is_built() {
 # is_clean [RELEASE]: nothing of the module is left for that kernel, or for any.
 is_clean() {
 	! compgen -G "$root/var/lib/prism-dkms/${1:-*}/" &&
-		! find "$root"/usr/lib/modules/${1:-*}/ -name 'prism.ko*' | grep .
+		! find "$root/usr/lib/modules" -path "*/${1:-*}/*" -name 'prism.ko*' | grep .
 }
 
 # is_sane: nothing is half installed.
@@ -37,6 +37,9 @@ are_installed() {
 }
 
 apt_install() { in_root apt-get -q install "$@"; }
+
+# kernel_install PACKAGE...: those of kernels want others from there.
+kernel_install() { apt_install -t trixie-backports "$@"; }
 
 # deb VERSION...: the packages of that version, for apt.
 debs() { echo "/srv/packages/$1/prism-dkms_$1_all.deb" "/srv/packages/$1/prism-tools_$1_amd64.deb"; }
@@ -169,7 +172,7 @@ upgrade() {
 
 kernel_upgrade() {
 	check "kernel upgrade: 7.3 is installed, with headers and source" \
-		apt_install "linux-image-$r73=$version_73" "linux-headers-$r73=$version_73" "linux-source-7.3=$version_73"
+		kernel_install "linux-image-$r73=$version_73" "linux-headers-$r73=$version_73" "linux-source-7.3=$version_73"
 	check "kernel upgrade: the module is built for 7.3" is_built "$r73" "$v2"
 	check "kernel upgrade: and still there for 7.2" is_built "$r72" "$v2"
 	check "kernel upgrade: all is configured" are_installed "$v2"
@@ -212,7 +215,7 @@ chroot_tests() {
 	new_root "$root"
 	make_other_source
 	in_root apt-get -q update
-	apt_install "linux-image-$r72=$version_72" "linux-headers-$r72=$version_72"
+	kernel_install "linux-image-$r72=$version_72" "linux-headers-$r72=$version_72"
 	install_dependencies
 	files >"$work/before"
 	refusals

@@ -52,10 +52,12 @@ boot() {
 		echo "$result $count ${1%%+*}: $what"
 	done < <(sed -nE 's/^(not ok|ok) /\1\t/p' "$logs/guest-$1.log")
 	count=$((count + 1))
-	[ $rc = 0 ] && echo "ok $count ${1%%+*}: the guest ended well" || {
+	if [ $rc = 0 ]; then
+		echo "ok $count ${1%%+*}: the guest ended well"
+	else
 		echo "not ok $count ${1%%+*}: the guest ended with $rc"
 		sed 's/^/# /' "$logs/guest-$1.log"
-	}
+	fi
 	rm -rf "$work/kernel-$1"
 }
 

@@ -62,8 +62,8 @@ upgraded() {
 	check "the mode is changed by hand" prismctl mode express
 	check "prism-tools is upgraded" dpkg -i /prism/prism-tools_*.deb
 	check "it is of version $next" is "ii $next" "$(dpkg-query -W -f '${db:Status-Abbrev}${Version}' prism-tools)"
-	check "prismd.service was restarted" bash -c '[ "$(systemctl is-active prismd.service)" = active ] &&
-		[ "$(systemctl show -P MainPID prismd.service)" != "$1" ]' - "$pid"
+	check "prismd.service runs" is active "$(state prismd.service)"
+	check "prismd.service was restarted" test "$(systemctl show -P MainPID prismd.service)" != "$pid"
 	check "what was changed by hand is as it was" is express "$(mode)"
 }
 

@@ -66,7 +66,7 @@ forget_downloads() {
 # configured, also what is in it.
 files() {
 	(
-		cd "$root"
+		cd "$root" || exit
 		find . -xdev \( -path ./var/lib/dpkg -o -path ./var/lib/apt -o -path ./var/log -o -path ./var/cache \
 			-o -path ./proc -o -path ./dev -o -path ./sys -o -path ./run -o -path ./tmp -o -path ./srv \) -prune \
 			-o -printf '%p %y %l\n'

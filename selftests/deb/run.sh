@@ -30,6 +30,7 @@ check() {
 }
 
 # kernel SERIES: version and release of the one that is known to work, or of the newest.
+# shellcheck disable=SC2016
 kernel() {
 	PRISM_APT_OPTIONS=$(apt_host_options) "$PRISM_SRC/scripts/in-toolroot.sh" bash -c '
 		. "$PRISM_SRC/scripts/lib.sh"
@@ -39,15 +40,17 @@ kernel() {
 		echo "$version" "$release"' - "$1"
 }
 
-# The packages, and once more as the next version.
+# The packages, and the next two versions, of the same sources.
 build_packages() {
 	local version
 
 	"$PRISM_SRC/scripts/deb.sh" "$packages/new"
-	version=$(dpkg-deb -f "$packages"/new/prism-dkms_*.deb Version)
-	mv "$packages/new" "$packages/$version"
-	PRISM_DEB_VERSION=$version+next LINTIAN=no "$PRISM_SRC/scripts/deb.sh" "$packages/$version+next"
-	v1=$version v2=$version+next
+	v1=$(dpkg-deb -f "$packages"/new/prism-dkms_*.deb Version)
+	v2=$v1+2 v3=$v1+3
+	mv "$packages/new" "$packages/$v1"
+	for version in "$v2" "$v3"; do
+		PRISM_DEB_VERSION=$version "$PRISM_SRC/scripts/deb.sh" "$packages/$version"
+	done
 }
 
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit; }
