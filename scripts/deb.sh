@@ -35,7 +35,7 @@ changelog() {
 	local maintainer
 
 	maintainer=$(sed -n 's/^Maintainer: //p' debian/control)
-	printf 'prism (%s) trixie-backports; urgency=medium\n\n  * Built from commit %s.\n\n -- %s  %s\n' \
+	printf 'prism (%s) stable; urgency=medium\n\n  * Built from commit %s.\n\n -- %s  %s\n' \
 		"$1" "$(git rev-parse HEAD)" "$maintainer" "$(date -u -R -d "@$SOURCE_DATE_EPOCH")"
 }
 

@@ -215,7 +215,7 @@ chroot_tests() {
 	new_root "$root"
 	make_other_source
 	in_root apt-get -q update
-	kernel_install "linux-image-$r72=$version_72" "linux-headers-$r72=$version_72"
+	kernel_install "linux-image-$r72=$version_72" "linux-headers-$r72=$version_72" libelf-dev
 	install_dependencies
 	files >"$work/before"
 	refusals
