@@ -50,7 +50,7 @@ in_root() {
 		--ro-bind /sys /sys --tmpfs /run --tmpfs /tmp --bind "$archives" /var/cache/apt/archives \
 		--ro-bind "$packages" /srv/packages "${in_root_options[@]}" --chdir / \
 		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-		nice -n 10 "$@"
+		"$@"
 }
 
 # Packages of kernels that are not those of today, and what else was not wanted.
