@@ -79,8 +79,12 @@ instead() {
 
 # with_room MIB COMMAND...: with as much room for trees.
 with_room() {
-	local in_root_options=(--size $(($1 << 20)) --tmpfs /var/lib/prism-dkms)
-	"${@:2}"
+	local rc=0
+
+	mount -t tmpfs -o "size=$1m" room "$root/var/lib/prism-dkms"
+	"${@:2}" || rc=$?
+	umount "$root/var/lib/prism-dkms"
+	return $rc
 }
 
 # A linux-source package of another version.

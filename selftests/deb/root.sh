@@ -39,16 +39,14 @@ END
 	mkdir -p "$1/srv/packages"
 }
 
-# in_root COMMAND...: there, as root. Downloads are kept in the cache. in_root_options has
-# more for bwrap.
-in_root_options=()
+# in_root COMMAND...: there, as root. Downloads are kept in the cache.
 in_root() {
 	local archives=$PRISM_CACHE/deb/archives
 
 	mkdir -p "$archives/partial"
 	bwrap --die-with-parent --unshare-pid --cap-add ALL --bind "$root" / --dev /dev --proc /proc \
 		--ro-bind /sys /sys --tmpfs /run --tmpfs /tmp --bind "$archives" /var/cache/apt/archives \
-		--ro-bind "$packages" /srv/packages "${in_root_options[@]}" --chdir / \
+		--ro-bind "$packages" /srv/packages --chdir / \
 		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
 		"$@"
 }

@@ -56,7 +56,7 @@ build_packages() {
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit; }
 rm -rf "$work" "$logs"
 mkdir -p "$work" "$logs"
-trap 'rm -rf "$work"' EXIT
+trap 'umount -q "$root/var/lib/prism-dkms"; rm -rf "$work"' EXIT
 touch "$work/start"
 build_packages
 read -r version_72 r72 < <(kernel 7.2)
