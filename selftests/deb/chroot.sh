@@ -215,10 +215,18 @@ again() {
 		-n "$(modules_of "$r72")"
 }
 
+removal_tests() {
+	kernel_removal
+	removal
+	again
+}
+
 chroot_tests() {
 	new_root "$root"
 	make_other_source
 	in_root apt-get -q update
+	# Of the downloads in the cache, what is in the archive no longer.
+	in_root apt-get -q autoclean
 	kernel_install "linux-image-$r72=$version_72" "linux-headers-$r72=$version_72" libelf-dev
 	install_dependencies
 	files >"$work/before"

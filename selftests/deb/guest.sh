@@ -7,7 +7,7 @@
 # What compilers are made of, drivers of what a guest does not have, and all that only a
 # build needs: nobody reads it there.
 absent=(./usr/lib/{llvm-\*,gcc,rustlib} ./usr/libexec/gcc ./usr/lib/x86_64-linux-gnu/lib{LLVM,clang,rustc}\*
-	./usr/share/{locale,perl,icons} ./usr/src/linux-source\* ./var/lib/prism-dkms/\*/{source,build}
+	./usr/share/{locale,icons} ./usr/src/linux-source\* ./var/lib/prism-dkms/\*/{source,build}
 	./usr/lib/modules/\*/{vmlinuz,kernel/sound}
 	./usr/lib/modules/\*/kernel/drivers/{gpu,media,staging,infiniband,usb,scsi,iio,input,hid,hwmon,mtd}
 	./usr/lib/modules/\*/kernel/drivers/net/{wireless,ethernet,usb}
@@ -62,6 +62,7 @@ boot() {
 }
 
 guest_tests() {
+	make_system
 	mkdir -p "$work/share"
 	cp "$PRISM_SRC/selftests/deb/in-guest.sh" "$packages/$v3"/prism-tools_*.deb "$work/share/"
 	boot "$r72"

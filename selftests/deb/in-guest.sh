@@ -24,12 +24,10 @@ is() { [ "$2" = "$1" ] || { echo "'$2', not '$1'"; return 1; }; }
 state() { systemctl is-active "$1"; }
 mode() { cat /sys/kernel/prism/mode; }
 
-# left: what is named after the module, but for what is in kernel memory and the guest's own.
-left() {
-	find / -xdev -name '*prism*' -not -path '/prism*' -not -path '/run/guest*' -not -path '/var/lib/dpkg/*' \
-		-not -path '/var/log/*' | grep . && return 1
-	find /run /etc/systemd /var/lib/systemd -name '*prism*' -not -path '/run/guest*' | grep . && return 1
-	return 0
+# nothing_left: no file has the name of the module, but for what the test brought.
+nothing_left() {
+	! { find / -xdev -name '*prism*' -not -path /prism -not -path '/var/lib/dpkg/*' -not -path '/var/log/*'
+		find /run -maxdepth 1 -name '*prism*'; } | grep .
 }
 
 booted() {
@@ -45,7 +43,7 @@ booted() {
 }
 
 loaded_by_hand() {
-	check "the rule is removed" prismctl rule remove cache
+	check "the rule is removed" prismctl rule del cache
 	check "the module unloads" rmmod prism
 	check "modprobe prism" modprobe prism
 	check "prism.service restores prism.toml" systemctl restart prism.service
@@ -76,7 +74,7 @@ removed() {
 	check "no module is left for modprobe" bash -c '! modinfo prism'
 	check "configuration is left" test -e /etc/default/prismd -a -e /etc/prism.toml
 	check "the packages are purged" dpkg --purge prism-tools prism-dkms
-	check "nothing is left" left
+	check "nothing is left" nothing_left
 	check "dkms knows nothing of it" is "" "$(dkms status)"
 	check "the rules that are left go with the module" bash -c \
 		'rmdir /sys/kernel/config/prism/rules/* && rmmod prism'

@@ -24,15 +24,14 @@ new_root() {
 	mkdir -p "$1"
 	tar -x --zstd -f "$base/root.tar.zst" -C "$1"
 	# Manual pages of the packages; no initramfs, which guests of the tests bring.
-	echo 'path-include=/usr/share/man/man?/prism*' >"$1/etc/dpkg/dpkg.cfg.d/prism"
+	echo 'path-include=/usr/share/man/man?/prism*' >"$1/etc/dpkg/dpkg.cfg.d/zz-test"
 	sed -i 's/^update_initramfs=.*/update_initramfs=no/' "$1/etc/initramfs-tools/update-initramfs.conf"
-	cat >"$1/etc/apt/apt.conf.d/prism" <<END
-Binary::apt::APT::Keep-Downloaded-Packages "true";
+	cat >"$1/etc/apt/apt.conf.d/zz-test" <<END
 APT::Keep-Downloaded-Packages "true";
 APT::Get::Assume-Yes "true";
 APT::Sandbox::User "root";
 END
-	apt_host_options >>"$1/etc/apt/apt.conf.d/prism"
+	apt_host_options >>"$1/etc/apt/apt.conf.d/zz-test"
 	# Booted for the first time, systemd would enable all units.
 	echo 7072736d000040008000000000000000 >"$1/etc/machine-id"
 	cp -L /etc/resolv.conf "$1/etc/resolv.conf"
@@ -49,15 +48,6 @@ in_root() {
 		--ro-bind "$packages" /srv/packages --chdir / \
 		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
 		"$@"
-}
-
-# Packages of kernels that are not those of today, and what else was not wanted.
-forget_downloads() {
-	local used=$1 deb
-
-	for deb in "$PRISM_CACHE"/deb/archives/*.deb; do
-		[ "$deb" -nt "$used" ] || [ "$(find "$deb" -anewer "$used")" ] || rm -f "$deb"
-	done
 }
 
 # files: what is there, but for what apt, dpkg and the log keep for themselves; of what is

@@ -57,10 +57,11 @@ build_packages() {
 rm -rf "$work" "$logs"
 mkdir -p "$work" "$logs"
 trap 'umount -q "$root/var/lib/prism-dkms"; rm -rf "$work"' EXIT
-touch "$work/start"
 build_packages
 read -r version_72 r72 < <(kernel 7.2)
 read -r version_73 r73 < <(kernel 7.3)
 echo "KTAP version 1"
 chroot_tests
+guest_tests
+removal_tests
 echo "1..$count"
