@@ -23,9 +23,13 @@ chmod 660 $socket
 # confined COMMAND...: as tools/units/prismd.service has it.
 confined() {
 	touch /run/prism.lock
+	mkdir -p /run/prismd
+	chmod 700 /run/prismd
+	chown 4242:4242 /run/prismd
 	# shellcheck disable=SC2016
 	exec unshare --mount --ipc bash -c '
 		mount --bind /run /run && mount --bind /run/prism.lock /run/prism.lock &&
+			mount --bind /run/prismd /run/prismd &&
 			mount -o remount,bind,ro /run || exit
 		exec setpriv --reuid 4242 --regid 4242 --clear-groups --no-new-privs --inh-caps -all,+dac_override \
 			--ambient-caps -all,+dac_override --bounding-set -all,+dac_override "$@"' bash "$@"
@@ -63,6 +67,13 @@ http() {
 	exec {fd}>&-
 }
 metric() { http "GET /metrics" | awk -v name="$1 " 'index($0, name) == 1 { print $2 }'; }
+
+left_out=/run/prismd/left-out.json
+# left_out: whether the daemon runs, and who it says has no rule.
+left_out() {
+	"$SELFTESTS"/bin/prismctl --json status |
+		jq -r '.left_out | "\(.is_running) " + (.containers | map("\(.name) \(.network) \(.reason)") | join(", "))'
+}
 
 names() { (cd "$RULES" && echo *); }
 is_named() { [ "$(names)" = "$1" ]; }
@@ -163,6 +174,13 @@ wait_for 5 grep -q encrypted $dir/log.$starts
 matches "an encrypted network has no rule" "$(<$dir/log.$starts)" \
 	"WARN container db: network secret: no rule: the network is encrypted"
 equal "which Prometheus is told" "$(metric 'prismd_lacking{container="db",network="secret",reason="encrypted"}')" 1
+wait_for 5 grep -q encrypted $left_out
+matches "and prismctl" "$("$SELFTESTS"/bin/prismctl status)" "  db, network secret: the network is encrypted.* \\(encrypted\\)"
+equal "also as JSON" "$(left_out)" "true db secret encrypted"
+equal "it is in a file that is not for all" "$(stat -c '%a %u' $left_out ${left_out%/*} | tr '\n' ' ')" "600 4242 700 4242 "
+matches "others are told nothing" \
+	"$(setpriv --reuid 65534 --regid 65534 --clear-groups "$SELFTESTS"/bin/prismctl status)" \
+	"containers without a rule: only root may know"
 engine stop $db
 engine run $db db "net:$net=$c2_ip" io.prism.class=high io.prism.ports=5001
 wait_for 5 grep -q 'label io.prism.ports' $dir/log.$starts
@@ -194,6 +212,8 @@ equal "it was connected twice" "$(metric prismd_connections_total)" 2
 stop
 equal "it ends when it is told" "$status" 0 "$(<$dir/log.$starts)"
 equal "rules stay when the daemon stops" "$(names)" "$in_net:0 $in_net:1 $others"
+check "the file goes" [ ! -e $left_out ]
+equal "and nothing is said of containers" "$("$SELFTESTS"/bin/prismctl --json status | jq .left_out)" null
 engine stop $web
 mkdir "$RULES"/docker:000000000003:u1mlcxjhvrwz:0
 daemon
@@ -201,6 +221,7 @@ becomes "it removes its own when it comes back, also half of one" "$others"
 engine run $web web "net:$net=$c1_ip" io.prism.class=high
 becomes "and goes on" "$in_net:0 $others"
 stop KILL
+equal "what it said is known to be old when it was killed" "$(left_out)" "false "
 engine stop $web
 daemon
 becomes "it may be killed" "$others"
@@ -271,5 +292,5 @@ stop
 prismd --remove
 equal "nothing is left" "$status $(names)" "0 *"
 kill "$FAKE_PID"
-rm -rf $dir
+rm -rf $dir /run/prismd
 finish

@@ -14,6 +14,7 @@ pub mod fake;
 mod field;
 mod file;
 mod knob;
+mod left_out;
 mod lock;
 mod module;
 mod owner;
@@ -45,6 +46,12 @@ pub use self::{
         Knob,
         NoKnob,
         KNOBS, //
+    },
+    left_out::{
+        Known,
+        LeftOut,
+        LeftOutFile,
+        LEFT_OUT, //
     },
     lock::Lock,
     module::{

@@ -13,7 +13,10 @@ use std::{
     time::Duration, //
 };
 
-use prism_config::Error as ModuleError;
+use prism_config::{
+    Error as ModuleError,
+    LeftOutFile, //
+};
 use tokio::{
     sync::{
         mpsc,
@@ -92,6 +95,7 @@ struct Watched {
 pub(crate) struct Daemon<K> {
     kernel: K,
     report: Report,
+    left_out: Option<LeftOutFile>,
     /// By the short forms of their IDs.
     watched: BTreeMap<String, Watched>,
     /// By their IDs.
@@ -103,6 +107,10 @@ pub(crate) struct Daemon<K> {
     retry: Option<Instant>,
     /// What of the module was complained of.
     complaint: Option<String>,
+    /// Why the file of who is left out cannot be written.
+    unwritten: Option<String>,
+    /// What the module said of containers that it refused rules, by ID.
+    failed: BTreeMap<String, String>,
     foreign: BTreeSet<String>,
 }
 
@@ -118,6 +126,7 @@ impl<K: Kernel> Daemon<K> {
         Self {
             kernel,
             report,
+            left_out: None,
             watched: BTreeMap::new(),
             networks: HashMap::new(),
             is_informed: false,
@@ -125,8 +134,16 @@ impl<K: Kernel> Daemon<K> {
             retries: Backoff::new(RULES),
             retry: None,
             complaint: None,
+            unwritten: None,
+            failed: BTreeMap::new(),
             foreign: BTreeSet::new(),
         }
+    }
+
+    /// Has it say in a file who is left out.
+    pub(crate) fn with_left_out(mut self, file: LeftOutFile) -> Self {
+        self.left_out = Some(file);
+        self
     }
 
     /// Follows the engine at a socket for ever. `changed` tells when rules may have changed behind our
@@ -349,6 +366,7 @@ impl<K: Kernel> Daemon<K> {
             self.complain(&why);
         }
         self.publish();
+        self.say_who_is_left_out();
     }
 
     fn carry_out(&mut self) -> Result<(), ModuleError> {
@@ -380,9 +398,14 @@ impl<K: Kernel> Daemon<K> {
 
             warn!("container {id} {name}: {failure}");
         }
+        self.failed = done
+            .failed
+            .into_iter()
+            .map(|(id, failure)| (id, failure.to_string()))
+            .collect();
         self.pending = Pending {
             are_all: false,
-            some: done.failed.into_keys().collect(),
+            some: self.failed.keys().cloned().collect(),
         };
         if self.pending.some.is_empty() {
             self.retries.reset();
@@ -486,5 +509,6 @@ async fn forward(mut events: Events, to: mpsc::Sender<Result<Event, events::Erro
     }
 }
 
+mod left_out;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -22,14 +22,17 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     io::Write,
+    path::Path,
     process::ExitCode,
     sync::Arc, //
 };
 
 use clap::Parser;
 use prism_config::{
+    LeftOutFile,
     Lock,
-    Module, //
+    Module,
+    LEFT_OUT, //
 };
 use tokio::{
     net::TcpListener,
@@ -108,7 +111,8 @@ async fn watch(cli: &Cli) -> Result<ExitCode, Error> {
     }
     tokio::spawn(watch_module(changed.clone()));
     tokio::spawn(watch_hangup(changed.clone()));
-    let mut daemon = Daemon::new(Running, report);
+    let left_out = LeftOutFile::new(Path::new(LEFT_OUT));
+    let mut daemon = Daemon::new(Running, report).with_left_out(left_out);
     let path = socket(cli);
 
     tokio::select! {

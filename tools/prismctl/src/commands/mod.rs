@@ -4,6 +4,7 @@
 
 mod config;
 mod knob;
+mod left_out;
 mod rule;
 mod stats;
 mod status;

@@ -9,17 +9,25 @@ use std::{
         self,
         Write, //
     },
+    path::Path,
 };
 
 use prism_config::{
     Error as ModuleError,
     Group,
     Module,
-    Target, //
+    Target,
+    LEFT_OUT, //
 };
 use serde::Serialize;
 
-use super::stats;
+use super::{
+    left_out::{
+        told,
+        Told, //
+    },
+    stats,
+};
 use crate::{
     error::Error,
     output::{
@@ -49,6 +57,8 @@ struct Status {
     classified: u64,
     /// Why nothing is, or not all.
     hints: Vec<String>,
+    /// What `prismd` says of containers that have no rule; `None` without one.
+    left_out: Option<Told>,
     reasons: BTreeMap<&'static str, u64>,
 }
 
@@ -98,6 +108,7 @@ impl Status {
             enabled,
             classified: counts.get("classified").copied().unwrap_or(0),
             hints: Vec::new(),
+            left_out: told(Path::new(LEFT_OUT)),
             reasons: reasons.collect(),
         };
 
@@ -166,6 +177,9 @@ impl Status {
             let style = if self.broken.is_some() { BAD } else { WARN };
 
             writeln!(out, "{}", styled(style, hint))?;
+        }
+        if let Some(left_out) = &self.left_out {
+            left_out.print(out)?;
         }
         if !self.reasons.is_empty() {
             writeln!(

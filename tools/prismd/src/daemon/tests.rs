@@ -282,6 +282,56 @@ async fn what_lacks_rules_is_told() {
 }
 
 #[tokio::test]
+async fn who_is_left_out_is_in_a_file() {
+    let mut world = World::new().await;
+    let mut secret = container(1, &[HIGH]);
+
+    secret.endpoints.insert(
+        "secret00000000".to_owned(),
+        ("10.2.0.2".to_owned(), String::new()),
+    );
+    world.kernel.module.set_max_rules(1);
+    world.start();
+    world.left_out_are(&[]).await;
+    world.engine.run(secret);
+    world.left_out_are(&[("c1", "secret", "encrypted")]).await;
+    world
+        .engine
+        .run(container(2, &[HIGH, ("io.prism.ports", "x")]));
+    world
+        .left_out_are(&[("c2", "", "label"), ("c1", "secret", "encrypted")])
+        .await;
+    // The module takes one rule, which the first has for its other network.
+    world.engine.run(container(3, &[HIGH]));
+    world
+        .left_out_are(&[
+            ("c2", "", "label"),
+            ("c1", "secret", "encrypted"),
+            ("c3", "", "refused"),
+        ])
+        .await;
+    world.engine.stop(&id(1));
+    world.has_addresses(&["10.0.0.3/32"]).await;
+    world.left_out_are(&[("c2", "", "label")]).await;
+    // It goes with the daemon, and is there again with the next one.
+    world.stop().await;
+    assert!(!world.left_out().exists());
+    world.start();
+    world.left_out_are(&[("c2", "", "label")]).await;
+}
+
+#[tokio::test]
+async fn rules_need_no_such_file() {
+    let mut world = World::new().await;
+
+    // A directory is where it should be.
+    std::fs::create_dir_all(world.left_out().join("x")).unwrap();
+    world.start();
+    world.engine.run(container(1, &[HIGH]));
+    world.has_addresses(&["10.0.0.1/32"]).await;
+}
+
+#[tokio::test]
 async fn the_module_is_waited_for() {
     let mut world = World::new().await;
 

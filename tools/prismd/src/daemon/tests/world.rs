@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{
         atomic::{
             AtomicBool,
@@ -28,6 +29,8 @@ use prism_config::{
     Counts,
     Error,
     Field,
+    Known,
+    LeftOutFile,
     Named,
     State,
     Target, //
@@ -156,9 +159,10 @@ impl World {
         let (kernel, changed) = (self.kernel.clone(), self.changed.clone());
         self.report = Report::default();
         let report = self.report.clone();
+        let left_out = LeftOutFile::new(&self.left_out());
 
         self.daemon = Some(tokio::spawn(async move {
-            let mut daemon = Daemon::new(kernel, report);
+            let mut daemon = Daemon::new(kernel, report).with_left_out(left_out);
 
             daemon.run(&path.to_string_lossy(), &changed).await;
         }));
@@ -174,6 +178,23 @@ impl World {
 
     pub(super) fn rules(&self) -> BTreeMap<String, Rule> {
         self.kernel.module.state().unwrap().rules
+    }
+
+    /// The file that says who is left out.
+    pub(super) fn left_out(&self) -> PathBuf {
+        self.dir.path().join("prismd/left-out.json")
+    }
+
+    /// Waits for that file to name these containers and networks, with reasons, and no others.
+    pub(super) async fn left_out_are(&self, expected: &[(&str, &str, &str)]) {
+        self.wait(|| match Known::read(&self.left_out()).unwrap() {
+            Known::Now(now) => now
+                .iter()
+                .map(|of| (of.name.as_str(), of.network.as_str(), of.reason.as_str()))
+                .eq(expected.iter().copied()),
+            _ => false,
+        })
+        .await;
     }
 
     /// What Prometheus is told.
