@@ -8,7 +8,8 @@ usage() {
 usage: qemu/run.sh [OPTION...] --cmd 'SHELL COMMAND'
   --kernel stock|cloud|rt|debug|kcsan|DIR
                             the kernel (default stock; KERNEL=7.2 for that series)
-  --image test|demo|FILE    the root file system (default test), or an erofs of one
+  --image test|demo|docker|FILE
+                            the root file system (default test), or an erofs of one
   --systemd                 systemd of that boots it, and then runs COMMAND
   --share DIR               a copy of DIR is /prism in the guest, read-only
   --cmd COMMAND             bash runs it in the guest as root; its output is ours

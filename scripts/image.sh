@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# image.sh test|demo: make sure that guest image exists, and print its path.
+# image.sh test|demo|docker: make sure that guest image exists, and print its path.
 # It is a read-only erofs, not compressed: a guest without KVM has no time to
 # decompress anything.
 
@@ -11,8 +11,8 @@ name=${1-}
 lists=("$PRISM_SRC/qemu/test.packages")
 case $name in
 test) ;;
-demo) lists+=("$PRISM_SRC/qemu/demo.packages") ;;
-*) die "usage: image.sh test|demo" ;;
+demo | docker) lists+=("$PRISM_SRC/qemu/$name.packages") ;;
+*) die "usage: image.sh test|demo|docker" ;;
 esac
 
 make_image() {
