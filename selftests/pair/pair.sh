@@ -6,9 +6,11 @@
 #   what    whose guests they are, for progress lines and logs
 #   ko      a prism.ko that is there already; it is built otherwise
 #   limit   for how many seconds a guest may run
+#   image, memory   what the guests are made of, and how many MiB they have
+#   ready   for how many seconds the first one may take to start its services
 
 pair=$PRISM_SRC/selftests/pair
-ko='' limit=600
+ko='' limit=600 image=demo memory=1024 ready=180
 work=
 pids=()
 # shellcheck disable=SC2317
@@ -32,7 +34,7 @@ trap 'exit 143' TERM HUP
 # prepare DIR: what takes long the first time is done first, where it tells of its
 # progress. The guests get DIR as /prism/$what/guest, beside that of this directory.
 prepare() {
-	scripts/image.sh demo >/dev/null
+	scripts/image.sh "$image" >/dev/null
 	if [ -z "$ko" ]; then
 		progress "building prism.ko" "build/log/$what-build.log" scripts/build.sh stock
 		ko=prism.ko
@@ -75,8 +77,8 @@ guest() {
 	local name=$1
 
 	mkdir -p build/log
-	qemu/run.sh --image demo --share "$work/share" --net "connect:$work/to-$name" --smp "$2" \
-		--append "$clock" --timeout "$limit" --log "$PRISM_SRC/build/log/$what-$name.log" --cmd "$3" \
+	qemu/run.sh --image "$image" --mem "$memory" --share "$work/share" --net "connect:$work/to-$name" \
+		--smp "$2" --append "$clock" --timeout "$limit" --log "$PRISM_SRC/build/log/$what-$name.log" --cmd "$3" \
 		>"$work/$name" 2>"$work/$name.err" &
 	pids+=($!)
 }
@@ -97,7 +99,7 @@ failed() {
 
 # wait_ready: until the first guest's services run.
 wait_ready() {
-	local until=$((SECONDS + 180))
+	local until=$((SECONDS + ready))
 
 	until grep -q '^step' "$work/server"; do
 		kill -0 "${pids[0]}" 2>/dev/null || failed server

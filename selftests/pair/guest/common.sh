@@ -10,7 +10,7 @@ set -u
 PAIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 PRISM=/sys/kernel/prism
 RULES=/sys/kernel/config/prism/rules
-VNI=42
+VNI=${VNI:-42}
 
 # The hosts' own network, and the containers'.
 server_host=192.168.42.1 client_host=192.168.42.2 control_port=7000

@@ -15,13 +15,18 @@ join_pair() {
 	container clients
 	container bulk
 	step "the second guest is ready"
-	coproc socat - "TCP:$server_host:$control_port,retry=300,interval=0.3" 2>/dev/null
-	control=("${COPROC[0]}" "${COPROC[1]}")
+	reach_agent
 	ask count
 	for name in memcached nginx echo neighbour; do
 		wait_for 20 in_container clients ping -q -c 1 -W 1 "${address[$name]}" ||
 			die "the container $name does not answer"
 	done
+}
+
+# reach_agent: the first guest's, which may not be ready yet.
+reach_agent() {
+	coproc socat - "TCP:$server_host:$control_port,retry=300,interval=0.3" 2>/dev/null
+	control=("${COPROC[0]}" "${COPROC[1]}")
 }
 
 # ask COMMAND: the first guest's answer, in REPLY.
