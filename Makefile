@@ -22,6 +22,8 @@
 # make fuzz            the parser and the rules fuzzed on the host for a night:
 #                      10^8 executions of each (RUNS=); their seeds are kept
 # make demo            vanilla and PRISM side by side, in two guests
+# make demo-docker     the same with the Docker engine in both: a service of a swarm,
+#                      found by its label
 # make bench           PRISM beside its peers in virtual time (SCENARIO=, PEERS=)
 # make bench-wall      the paper's experiments in wall-clock time, in two guests
 #                      (EXPERIMENT=, ROUNDS=)
@@ -82,6 +84,9 @@ fuzz:
 demo:
 	@selftests/demo/demo.sh
 
+demo-docker:
+	@selftests/docker/docker.sh
+
 bench:
 	@selftests/bench/bench.sh
 
@@ -109,4 +114,4 @@ clean:
 help:
 	@sed -n '3,/^$$/s/^# \?//p' Makefile
 
-.PHONY: all modules debug install modules_install tools tools_install check test test-more test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds screens profile shell clean deb test-deb help
+.PHONY: all modules debug install modules_install tools tools_install check test test-more test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds screens profile shell clean deb test-deb demo-docker help

@@ -21,6 +21,8 @@
 #   soak     everything changes for SOAK minutes (30), after 1,000 cycles of the module
 #            and of devices and 10,000 of rules; both kernels, with four CPUs
 #   deb      the Debian packages on a clean system, across an upgrade of its kernel; as root
+#   docker   two guests with the Docker engine: the latency of a service that has a label, which
+#            is to be three times lower than vanilla's, and checks of Docker's and other networks
 # The tests for the debug kernel are shared by two guests, of which one has a single
 # CPU, and as many guests run at once as the machine has CPUs: an emulated CPU that has
 # to wait lets the others spin. Those of the part soak run one by one.
@@ -32,7 +34,7 @@
 . "$(dirname "$0")/lib.sh"
 
 cd "$PRISM_SRC"
-parts=(host quick slow stock debug latency bench 7.2 cloud rt cpus kcsan soak deb)
+parts=(host quick slow stock debug latency bench 7.2 cloud rt cpus kcsan soak deb docker)
 is_matrix=
 case $* in
 '') set -- host quick ;;
@@ -76,6 +78,19 @@ one() {
 		echo 0 1 0 >>"$logs/host.sums"
 		;;
 	esac
+}
+
+# by_itself PART COMMAND...: what builds and boots guests of its own, and prints KTAP.
+by_itself() {
+	local part=$1 rc=0
+	shift
+
+	echo "# $part"
+	"$@" 2>"$logs/$part.err" | awk -v sum="$logs/$part.sums" -f scripts/ktap.awk || rc=$?
+	[ $rc != 0 ] || return 0
+	tail -n 20 "$logs/$part.err" | sed 's/^/# /'
+	echo "not ok $part: it ended with status $rc"
+	[ "$(cut -d' ' -f2 "$logs/$part.sums")" != 0 ] || echo 0 1 0 >>"$logs/$part.sums"
 }
 
 # Rust's test harness says "test result: ok. 5 passed; 0 failed; 1 ignored; ..."
@@ -343,11 +358,8 @@ if [[ " $* " = *" bench "* ]]; then
 	one bench-slowed selftests/bench/bench.sh slowed
 fi
 
-# Alone, too: it builds, and boots guests of its own.
-if [[ " $* " = *" deb "* ]]; then
-	selftests/deb/run.sh 2>"$logs/deb.err" | awk -v sum="$logs/deb.sums" -f scripts/ktap.awk || :
-	tail -n 5 "$logs/deb.err" | sed 's/^/# /'
-fi
+[[ " $* " != *" deb "* ]] || by_itself deb selftests/deb/run.sh
+[[ " $* " != *" docker "* ]] || by_itself docker selftests/docker/docker.sh --least 3 --checks
 
 # Once more what failed, as much is printed in between. Where a guest ended before its
 # tests did, the console knows why.
@@ -372,7 +384,9 @@ fi
 
 # What left no sum failed.
 [[ " $* " != *" host "* && " $* " != *" bench "* ]] || guests+=(host)
-[[ " $* " != *" deb "* ]] || guests+=(deb)
+for part in deb docker; do
+	[[ " $* " != *" $part "* ]] || guests+=("$part")
+done
 for name in "${guests[@]}"; do
 	[ -s "$logs/$name.sums" ] || echo 0 1 0 >"$logs/$name.sums"
 done

@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# docker.sh [--rounds N] [--seconds S] [--rate PACKETS] [--least RATIO] [--module FILE]
+#           [--checks] [--check NAME]...
+#
+# Two guests with the Docker engine, joined by a cable: a swarm with an overlay network. A
+# service in the first carries a label, by which prismd makes a rule; a client in the second uses
+# it while a container beside it gets bulk traffic from the cable. Without PRISM and with it in
+# turn, several rounds. Ends with one table.
+#   --rate    of bulk traffic, in packets a second; it is found by trying otherwise
+#   --least   fail where vanilla's 99th percentile is not so many times that with PRISM
+#   --module  a prism.ko that is there already
+#   --checks  then, the checks of Docker, podman and Flannel too; all of it as KTAP
+#   --check   only this check, and no measurement
+
+. "$(dirname "$0")/../../scripts/lib.sh"
+. "$PRISM_SRC/selftests/pair/pair.sh"
+
+here=$PRISM_SRC/selftests/docker
+# shellcheck disable=SC2034
+what=docker image=docker memory=2048 ready=900
+rounds=5 seconds=10 rate=auto least=0 ktap=''
+checks=()
+
+all_checks() { sed -n 's/^check_\([a-z_]*\)() .*/\1/p' "$here/guest/checks.sh"; }
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--checks) ktap=1; mapfile -t checks < <(all_checks) ;;
+	--rounds | --seconds | --rate | --least | --module | --check)
+		[ $# -ge 2 ] || die "$1 wants a value"
+		case $1 in
+		--rounds) rounds=$2 ;;
+		--seconds) seconds=$2 ;;
+		--rate) rate=$2 ;;
+		--least) least=$2 ;;
+		--module) ko=$(realpath "$2") ;;
+		--check) ktap=1 rounds=0; checks+=("$2") ;;
+		esac
+		shift
+		;;
+	-h | --help) sed -n '/^# docker.sh/,/^$/s/^# \?//p' "$0"; exit ;;
+	*) die "unknown option $1 (--help lists them)" ;;
+	esac
+	shift
+done
+[[ $rounds =~ ^[0-9][0-9]?$ && $seconds =~ ^[1-9][0-9]?$ ]] ||
+	die "--rounds and --seconds want a number from 1 to 99"
+[[ $rate =~ ^(auto|[1-9][0-9]{2,6})$ ]] || die "--rate wants a number from 100 to 9999999"
+[[ $least =~ ^[0-9]+(\.[0-9]+)?$ ]] || die "--least wants a number"
+for name in "${checks[@]}"; do
+	all_checks | grep -qx "$name" || die "--check $name is not one of: $(all_checks | tr '\n' ' ')"
+done
+
+# table: the measurements as one table. Fails if there is nothing to show, or not enough.
+table() {
+	awk -v accel="$accel" -v least="$least" -v seconds="$seconds" -f "$here/table.awk" build/log/docker.data
+}
+
+# results: the measurement and the checks as tests.
+results() {
+	local number=0 failed=0 out line name rc
+
+	printf 'KTAP version 1\n1..%d\n' $((${#checks[@]} + (rounds > 0)))
+	if [ "$rounds" -gt 0 ]; then
+		rc=0 number=1
+		out=$(table) || rc=1
+		while IFS= read -r line; do
+			echo "# $line"
+		done <<<"$out"
+		failed=$rc
+		if [ $rc = 0 ]; then echo "ok 1 latency"; else echo "not ok 1 latency"; fi
+	fi
+	for name in "${checks[@]}"; do
+		number=$((number + 1))
+		line=$(grep -E "^(not )?ok $name$" build/log/docker.data || echo "not ok $name")
+		sed -n "s/^# $name: /# /p" build/log/docker.data
+		[[ $line = ok* ]] || failed=1
+		echo "${line/ok /ok $number }"
+	done
+	return $failed
+}
+
+cd "$PRISM_SRC"
+unset KDIR
+export VNI=4242
+scripts/tools.sh >/dev/null
+prepare "$here/guest"
+mkdir -p "$work/share/bin"
+cp build/tools/{prismctl,prismd} "$work/share/bin/"
+limit=$((1800 + 2 * rounds * (seconds + 20) + 400 * ${#checks[@]}))
+run_pair "VNI=$VNI bash /prism/docker/guest/server.sh" \
+	"VNI=$VNI bash /prism/docker/guest/client.sh $rounds $seconds $rate ${checks[*]}"
+if [ -n "$ktap" ]; then results; else table; fi

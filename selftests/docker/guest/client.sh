@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# client.sh ROUNDS SECONDS RATE CHECK...: the second guest: another node of the swarm, with the
+# client. Measures for so many rounds, none where that is 0, and then does these checks. RATE of
+# bulk traffic is packets a second, or auto. On stdout, beside `step`, `error` and `inject`:
+#   bulk RATE            of bulk traffic
+#   trial RATE ARRIVED   of those by which it was found
+#   data MODE ROUND MEDIAN P99 RATE BULK NAME=NUMBER...
+#                        microseconds, answers and packets a second, what counters moved
+#   ok NAME, not ok NAME, # TEXT
+#                        what became of a check
+
+here=$(dirname "$0")
+. "$here/../../pair/guest/common.sh"
+. "$here/../../pair/guest/control.sh"
+. "$here/common.sh"
+. "$here/hosts.sh"
+. "$here/measure.sh"
+. "$here/checks.sh"
+
+rounds=$1 seconds=$2 bulk=$3
+shift 3
+
+# on_server COMMAND...: what it says there, and its status.
+on_server() {
+	local answer
+
+	answer=$(printf '%q ' "$@" | socat -t 900 - "TCP:$server_host:$remote_port") || return 125
+	sed '$d' <<<"$answer"
+	[ "${answer##*status }" = 0 ]
+}
+
+# join_swarm: as another node, and wait until it can be used.
+join_swarm() {
+	local token
+
+	token=$(on_server docker swarm join-token -q worker) || die "no token: $token"
+	docker swarm join --token "$token" "$server_host:2377" >/run/swarm.log 2>&1 ||
+		die "the second host does not join: $(tail -n 1 /run/swarm.log)"
+	docker run -d --name clients --restart always --network "$overlay_net" --ip "${address[clients]}" prism/traffic \
+		>/run/clients.log 2>&1 || die "no client: $(tail -n 1 /run/clients.log)"
+	docker run -d --name bulk --restart always --network "$overlay_net" --ip "${address[bulk]}" prism/traffic \
+		>/run/bulk.log 2>&1 || die "no sender: $(tail -n 1 /run/bulk.log)"
+}
+
+exec {told}>&1
+underlay_of client
+start_engine
+make_images
+step "the second guest is ready"
+wait_for 900 on_server true || die "the first guest does not answer"
+join_swarm
+client_pid=$(pid_of clients)
+cache=$(on_server task_of cache) || die "the service has gone"
+address[cache]=$(on_server address_of "$cache" "$overlay_net") || die "the service has no address"
+port[cache]=11211
+wait_for 60 answers "${address[cache]}:${port[cache]}" || die "the service does not answer"
+step "the swarm is up"
+reach_agent
+[ "$rounds" = 0 ] || measure_all
+if [ $# -gt 0 ]; then
+	start_prism
+	echo express >"$PRISM/mode"
+	has_mode prism
+fi
+for name; do
+	run_check "$name"
+done
+[ $# = 0 ] || stop_prism
+echo "end"
+exit 0
