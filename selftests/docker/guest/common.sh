@@ -106,6 +106,7 @@ make_images() {
 
 # start_prism: the module and the daemon, which has nothing to go by but labels.
 start_prism() {
+	modprobe -a vxlan bridge veth || die "the kernel lacks vxlan, bridge or veth"
 	insmod /prism/prism.ko 2>/run/insmod.log || die "prism.ko does not load: $(cat /run/insmod.log)"
 	export PATH=$PATH:/prism/bin
 	prismd >>/run/prismd.log 2>&1 &
