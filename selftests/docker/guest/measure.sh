@@ -129,6 +129,8 @@ measure_all() {
 	inject overlay "$bulk"
 	wait_for 10 bulk_arrives || die "no bulk traffic arrives"
 	for ((round = 1; round <= rounds; round++)); do
+		# Who never sends is forgotten by the bridge, and flooded to.
+		on_server in_neighbour ping -q -c 1 -W 5 "${address[clients]}" >/run/ping.log
 		for mode in "${modes[@]}"; do
 			step "round $round of $rounds: $mode"
 			measure "$mode" "$round"

@@ -11,7 +11,7 @@ here=$(dirname "$0")
 underlay_of server
 start_engine
 make_images
-docker swarm init --advertise-addr "$server_host" >/run/swarm.log 2>&1 ||
+docker swarm init --advertise-addr "$server_host" --dispatcher-heartbeat 10s >/run/swarm.log 2>&1 ||
 	die "no swarm: $(tail -n 1 /run/swarm.log)"
 # Addresses that are asked for, and those that the swarm gives.
 docker network create -d overlay --attachable --subnet 10.42.0.0/24 --ip-range 10.42.0.128/25 \
@@ -32,7 +32,7 @@ pinned "$(task_of cache)"
 pinned neighbour
 wait_for 60 rules_of "$(task_of cache)" || die "prismd makes no rule: $(tail -n 2 /run/prismd.log)"
 
-socat "TCP-LISTEN:$remote_port,bind=$server_host,reuseaddr,fork" EXEC:"bash $here/serve.sh" &
+socat -t 900 "TCP-LISTEN:$remote_port,bind=$server_host,reuseaddr,fork" EXEC:"bash $here/serve.sh" &
 step "the first guest is ready"
 socat "TCP-LISTEN:$control_port,bind=$server_host,reuseaddr" EXEC:"bash $PAIR/agent.sh" ||
 	die "the agent failed"
