@@ -38,10 +38,12 @@ join_swarm() {
 	token=$(on_server docker swarm join-token -q worker) || die "no token: $token"
 	docker swarm join --token "$token" "$server_host:2377" >/run/swarm.log 2>&1 ||
 		die "the second host does not join: $(tail -n 1 /run/swarm.log)"
-	docker run -d --name clients --restart always --network "$overlay_net" --ip "${address[clients]}" prism/traffic \
-		>/run/clients.log 2>&1 || die "no client: $(tail -n 1 /run/clients.log)"
-	docker run -d --name bulk --restart always --network "$overlay_net" --ip "${address[bulk]}" prism/traffic \
-		>/run/bulk.log 2>&1 || die "no sender: $(tail -n 1 /run/bulk.log)"
+	on_server docker service create -d --name clients --network "$overlay_net" \
+		--constraint node.hostname==client --no-resolve-image prism/traffic >/run/clients.log 2>&1 ||
+		die "no clients: $(tail -n 1 /run/clients.log)"
+	# The first container on a host takes longest, and a service has the time.
+	wait_for 300 task_of clients || die "the clients do not start: $(tail -n 1 /run/dockerd.log)"
+	attached bulk "${address[bulk]}" prism/traffic
 }
 
 exec {told}>&1
@@ -51,9 +53,8 @@ make_images
 step "the second guest is ready"
 wait_for 900 on_server true || die "the first guest does not answer"
 join_swarm
-client_pid=$(pid_of clients)
-cache=$(on_server task_of cache) || die "the service has gone"
-address[cache]=$(on_server address_of "$cache" "$overlay_net") || die "the service has no address"
+find_client || die "the clients have gone"
+find_cache || die "the service has gone"
 port[cache]=11211
 wait_for 60 answers "${address[cache]}:${port[cache]}" || die "the service does not answer"
 step "the swarm is up"

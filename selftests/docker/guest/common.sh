@@ -124,6 +124,21 @@ stop_prism() {
 	[ -z "$(ls "$RULES")" ] || rmdir "$RULES"/*
 }
 
+# attached NAME ADDRESS ARG...: a container in the overlay network that starts again with the engine.
+# Swarm gives an attachment up after 20 seconds, in which a busy emulated host may not get far.
+attached() {
+	local name=$1 address=$2 tries
+	shift 2
+
+	for tries in 1 2 3 4 5; do
+		docker run -d --name "$name" --restart always --network "$overlay_net" --ip "$address" "$@" \
+			>/run/"$name".log 2>&1 && return
+		docker rm -f "$name" >/dev/null 2>&1
+		sleep "$tries"
+	done
+	die "the container $name does not start: $(tail -n 1 /run/"$name".log)"
+}
+
 # pid_of CONTAINER: of its first process.
 pid_of() { docker inspect -f '{{.State.Pid}}' "$1"; }
 

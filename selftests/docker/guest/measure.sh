@@ -9,6 +9,14 @@
 # tells how long it took.
 load_connections=4 load_pause=20000 probe_pause=5000
 
+# find_client: the container here that is the clients', which may be another one by now.
+find_client() { client_pid=$(pid_of "$(task_of clients)"); }
+
+# find_cache: that of the service, in the first guest.
+find_cache() {
+	cache=$(on_server task_of cache) && address[cache]=$(on_server address_of "$cache" "$overlay_net")
+}
+
 # in_client COMMAND...: in the network of the client's container.
 in_client() { nsenter -t "$client_pid" -n "$@"; }
 
@@ -130,7 +138,7 @@ measure_all() {
 	wait_for 10 bulk_arrives || die "no bulk traffic arrives"
 	for ((round = 1; round <= rounds; round++)); do
 		# Who never sends is forgotten by the bridge, and flooded to.
-		on_server in_neighbour ping -q -c 1 -W 5 "${address[clients]}" >/run/ping.log
+		on_server in_neighbour ping -q -c 1 -W 5 "$(address_of "$(task_of clients)" "$overlay_net")" >/run/ping.log
 		for mode in "${modes[@]}"; do
 			step "round $round of $rounds: $mode"
 			measure "$mode" "$round"

@@ -24,9 +24,8 @@ docker service create -d --name cache --network "$overlay_net" --constraint node
 	die "no service: $(tail -n 1 /run/service.log)"
 wait_for 120 task_of cache || die "the service does not start: $(docker service ps --no-trunc cache | tail -n 1)"
 # It sets how much may wait for it.
-docker run -d --name neighbour --restart always --network "$overlay_net" --ip "${address[neighbour]}" \
-	--cap-add NET_ADMIN --entrypoint /bin/bulk prism/traffic receive "0.0.0.0:${port[neighbour]}" >/run/neighbour.log 2>&1 ||
-	die "no neighbour: $(tail -n 1 /run/neighbour.log)"
+attached neighbour "${address[neighbour]}" --cap-add NET_ADMIN --entrypoint /bin/bulk \
+	prism/traffic receive "0.0.0.0:${port[neighbour]}"
 pid_of neighbour >/run/neighbour.pid
 pinned "$(task_of cache)"
 pinned neighbour
