@@ -82,7 +82,7 @@ check_plain() {
 	local rule target=${address[cache]}:11211
 
 	rule=$(on_server rules_of "$cache")
-	equal "one rule, by the label alone" "$(wc -l <<<"$rule")" 1
+	equal "one rule, by the label alone" "$(grep -c . <<<"$rule")" 1
 	equal "for the network, the address and the port" "$(on_server fields "$rule")" \
 		"$VNI tcp ${address[cache]}/32 11211 high 1"
 	mark
@@ -246,7 +246,7 @@ check_node_lost() {
 	local rule
 
 	rule=$(on_server rules_of "$cache")
-	must "the first host's link is cut" on_server cut
+	must "the first host's link is cut" on_server cut_link
 	sleep 5
 	eventually 240 "it comes back" on_server true
 	equal "when the swarm has missed the second host" "$(on_server cat /run/cut)" down

@@ -56,9 +56,9 @@ podman_run() {
 		podman --cgroup-manager cgroupfs --events-backend file run -d --name "$name" "$@"
 }
 
-# cut: the host's link is down until the swarm misses the second host, which is then in /run/cut.
+# cut_link: the host's link is down until the swarm misses the second host, which is then in /run/cut.
 # It answers at once.
-cut() {
+cut_link() {
 	(
 		sleep 1
 		ip link set eth0 down
