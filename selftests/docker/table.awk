@@ -71,6 +71,9 @@ END {
 			bad(labels[mode] ": the client got no answers")
 	}
 	print rule
+	if (sums["vanilla", "broken"] + sums["prism", "broken"])
+		printf "Connections of the load that were reset: %d with vanilla, %d with PRISM.\n",
+			sums["vanilla", "broken"], sums["prism", "broken"]
 	for (i = 1; i <= shown; i++)
 		if (!sums["prism", column[i]])
 			bad("PRISM's counter \"" column[i] "\" did not move")
