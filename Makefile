@@ -19,6 +19,7 @@
 # make soak            everything changes at random under traffic, for 30 minutes in
 #                      each of two kernels (SOAK=minutes), and 1,000 lives of the module
 # make test-deb        the packages on a clean system, across an upgrade of its kernel
+# make test-docker     PRISM on Docker's overlay in two guests, with its latency beside vanilla's
 # make fuzz            the parser and the rules fuzzed on the host for a night:
 #                      10^8 executions of each (RUNS=); their seeds are kept
 # make demo            vanilla and PRISM side by side, in two guests
@@ -78,6 +79,9 @@ soak:
 test-deb:
 	@scripts/test.sh deb
 
+test-docker:
+	@scripts/test.sh docker
+
 fuzz:
 	@scripts/in-toolroot.sh selftests/host/fuzz.sh runs=$(or $(RUNS),100000000)
 
@@ -114,4 +118,4 @@ clean:
 help:
 	@sed -n '3,/^$$/s/^# \?//p' Makefile
 
-.PHONY: all modules debug install modules_install tools tools_install check test test-more test-matrix soak fuzz demo bench bench-wall bench-compare bench-bounds screens profile shell clean deb test-deb demo-docker help
+.PHONY: all modules debug install modules_install tools tools_install deb check test test-more test-matrix test-deb test-docker soak fuzz demo demo-docker bench bench-wall bench-compare bench-bounds screens profile shell clean help
