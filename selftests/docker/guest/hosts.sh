@@ -90,7 +90,7 @@ stats() { (cd "$PRISM/stats" && grep . ./*) | sed 's|^\./||'; }
 
 # fields RULE
 fields() {
-	(cd "$RULES/$1" && cat vni protocol destination destination_port class enabled) | tr '\n' ' ' | sed 's/ $//'
+	(cd "$RULES/$1" && cat vni protocol destination destination_port class enabled) | paste -sd ' '
 }
 
 # has_no_rule PATTERN
