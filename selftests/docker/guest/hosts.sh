@@ -93,6 +93,15 @@ fields() {
 	(cd "$RULES/$1" && cat vni protocol destination destination_port class enabled) | paste -sd ' '
 }
 
+# all_fields CONTAINER: of each of its rules.
+all_fields() {
+	local rule
+
+	for rule in $(rules_of "$1"); do
+		fields "$rule"
+	done
+}
+
 # has_no_rule PATTERN
 has_no_rule() { ! compgen -G "$RULES/$1" >/dev/null; }
 
