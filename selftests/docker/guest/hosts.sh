@@ -78,7 +78,7 @@ churn() {
 	local n
 
 	for ((n = $1; n <= $2; n++)); do
-		docker run -d --name "churn$n" -p "$(($3 + n)):11211" --label io.prism.class=high \
+		docker run -d --name "churn$n" -p "0.0.0.0:$(($3 + n)):11211" --label io.prism.class=high \
 			--label io.prism.ports=11211/tcp prism/memcached || return
 	done
 }
