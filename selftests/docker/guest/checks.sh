@@ -76,7 +76,7 @@ moves() {
 cache_answers() { find_client && find_cache && answers "${address[cache]}:11211"; }
 
 # probe COMMAND...: what runs the client, which asks for a second.
-probe() { "$@" /prism/memprobe "$target" 1 2000; }
+probe() { "$@" timeout 30 /prism/memprobe "$target" 1 2000; }
 
 check_plain() {
 	local rule target=${address[cache]}:11211
@@ -176,10 +176,11 @@ move_cache() {
 	on_server docker service update -d --constraint-rm "node.hostname==$1" --constraint-add "node.hostname==$2" cache
 }
 
-# Traffic to the service's virtual address, which stays, from one connection after the other.
+# Traffic to the service's virtual address, which stays, from one connection after the other. One
+# that is opened to a container that has just gone would wait for minutes.
 start_traffic() {
 	while :; do
-		in_client /prism/memprobe "$1" 1 5000
+		in_client timeout 10 /prism/memprobe "$1" 1 5000
 		sleep 0.2
 	done >>/run/traffic 2>&1 &
 	traffic_pid=$!

@@ -21,7 +21,7 @@ find_cache() {
 in_client() { nsenter -t "$client_pid" -n "$@"; }
 
 # answers ADDRESS:PORT
-answers() { in_client /prism/memprobe "$1" 0.1 1000; }
+answers() { in_client timeout 20 /prism/memprobe "$1" 0.1 1000; }
 
 # load SECONDS: on the service. Its processes' numbers are in `loads`.
 load() {
