@@ -23,9 +23,8 @@ new_root() {
 	rm -rf "${1:?}"
 	mkdir -p "$1"
 	tar -x --zstd -f "$base/root.tar.zst" -C "$1"
-	# Manual pages of the packages; no initramfs, which guests of the tests bring.
+	# Manual pages of the packages.
 	echo 'path-include=/usr/share/man/man?/prism*' >"$1/etc/dpkg/dpkg.cfg.d/zz-test"
-	sed -i 's/^update_initramfs=.*/update_initramfs=no/' "$1/etc/initramfs-tools/update-initramfs.conf"
 	cat >"$1/etc/apt/apt.conf.d/zz-test" <<END
 APT::Keep-Downloaded-Packages "true";
 APT::Get::Assume-Yes "true";
@@ -38,7 +37,8 @@ END
 	mkdir -p "$1/srv/packages"
 }
 
-# in_root COMMAND...: there, as root. Downloads are kept in the cache.
+# in_root COMMAND...: there, as root. Downloads are kept in the cache. No initramfs is made,
+# as guests of the tests have their own.
 in_root() {
 	local archives=$PRISM_CACHE/deb/archives
 
@@ -46,7 +46,7 @@ in_root() {
 	bwrap --die-with-parent --unshare-pid --cap-add ALL --bind "$root" / --dev /dev --proc /proc \
 		--ro-bind /sys /sys --tmpfs /run --tmpfs /tmp --bind "$archives" /var/cache/apt/archives \
 		--ro-bind "$packages" /srv/packages --chdir / \
-		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive INITRD=No \
 		"$@"
 }
 
