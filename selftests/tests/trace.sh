@@ -106,10 +106,21 @@ equal "and goes the kernel's way" "$(stages 5002)" "1 flow
 20 normal"
 
 # Other ways.
-mode batch
-watch udp4 --count 30
+# Modes change while packets come.
+change_modes() {
+	local mode
+
+	background flow udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 8
+	for mode in batch sync batch sync batch; do
+		mode $mode
+	done
+	ended flow
+}
+watch change_modes
 at_least "the first after a change are held back" "${delta[held]}" 1
 equal "which is told" "$(told prism_deliver: to=gate)" "${delta[held]}"
+mode batch
+watch udp4 --count 30
 equal "mode batch" "$(stages 5001 | grep -v kernel_refresh | cut -d' ' -f2-)" \
 	"flow
 high batch/batch stack/batch tunnel/batch container/batch"
