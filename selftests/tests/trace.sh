@@ -164,10 +164,11 @@ equal "is told" "$(told prism_fallback: stage=container reason=kernel_gso)" "${d
 equal "as is what GRO has first" "$(told prism_deliver: to=gro)" "${delta[kept]}"
 
 # Whom filters let through.
-trace_on prism:prism_classify prism:prism_deliver
 IFS=. read -r -a octets <<<"$c1_ip"
 printf -v address '0xffff%02x%02x%02x%02x' "${octets[@]}"
+# First, as others' packets may come at any time.
 echo "destination_port == 5001 && vni == 100 && destination_lo == $address" >"$events/filter"
+trace_on prism:prism_classify prism:prism_deliver
 udp4 --count 10
 udp4 --count 10 --port 5002
 trace_off
