@@ -18,11 +18,7 @@ use prism_config::{
     LeftOutFile, //
 };
 use tokio::{
-    sync::{
-        mpsc,
-        Notify, //
-    },
-    task::JoinSet,
+    sync::Notify,
     time::{
         sleep_until,
         Instant, //
@@ -46,10 +42,8 @@ use crate::{
         Error, //
     },
     events::{
-        self,
         About,
-        Event,
-        Events, //
+        Event, //
     },
     kernel::{
         is_absent,
@@ -66,9 +60,6 @@ use crate::{
         Todo, //
     },
 };
-
-/// How many events wait for us; the engine's socket has the others.
-const EVENTS: usize = 256;
 
 /// Waits between attempts to reach the engine.
 const ENGINE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
@@ -181,9 +172,7 @@ impl<K: Kernel> Daemon<K> {
     async fn follow(&mut self, path: &str, changed: &Notify) -> Result<Infallible, Error> {
         let engine = Engine::connect(path).await?;
         // Before what there is, so that nothing is missed.
-        let (sender, mut events) = mpsc::channel(EVENTS);
-        let mut task = JoinSet::new();
-        task.spawn(forward(engine.events().await?, sender));
+        let mut events = engine.events().await?;
 
         self.reload(&engine).await?;
         self.report.set_engine(true);
@@ -194,11 +183,11 @@ impl<K: Kernel> Daemon<K> {
         self.sync().await;
         loop {
             tokio::select! {
-                event = events.recv() => {
+                event = events.next() => {
                     let mut batch = BTreeSet::new();
 
                     self.note(event.ok_or(Error::Closed)??, &mut batch);
-                    while let Ok(event) = events.try_recv() {
+                    while let Some(event) = events.try_next() {
                         self.note(event?, &mut batch);
                     }
                     for id in batch {
@@ -497,15 +486,6 @@ impl<K: Kernel> Daemon<K> {
 impl Pending {
     fn is_any(&self) -> bool {
         self.are_all || !self.some.is_empty()
-    }
-}
-
-/// Hands on what there is, while there is somebody who takes it.
-async fn forward(mut events: Events, to: mpsc::Sender<Result<Event, events::Error>>) {
-    while let Some(event) = events.next().await {
-        if to.send(event).await.is_err() {
-            return;
-        }
     }
 }
 

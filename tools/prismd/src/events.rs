@@ -9,7 +9,6 @@
 use std::{
     collections::HashMap,
     io,
-    pin::Pin,
     time::{
         Duration,
         SystemTime, //
@@ -22,7 +21,6 @@ use bollard::models::{
 };
 use form_urlencoded::Serializer;
 use futures_util::{
-    Stream,
     StreamExt,
     TryStreamExt, //
 };
@@ -45,6 +43,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::{
     net::UnixStream,
+    sync::mpsc,
     task::JoinSet, //
 };
 use tokio_util::{
@@ -64,6 +63,9 @@ use crate::label::{
 /// By how much events are asked for from before now, so that none is missed between what is listed and
 /// when the engine begins to tell. It remembers the last few hundred.
 const OVERLAP: Duration = Duration::from_secs(2);
+
+/// How many events wait for us; the engine's socket has the others.
+const WAITING: usize = 256;
 
 /// How long a line may be, in bytes: it has all labels of a container.
 const LINE: usize = 1 << 20;
@@ -119,10 +121,11 @@ pub(crate) enum About {
 }
 
 /// A connection of its own to the engine, on which events come.
+#[derive(Debug)]
 pub(crate) struct Events {
-    told: Pin<Box<dyn Stream<Item = Result<Event, Error>> + Send>>,
-    /// Moves what comes, as long as there is this.
-    _connection: JoinSet<()>,
+    told: mpsc::Receiver<Result<Event, Error>>,
+    /// Move what comes, as long as there is this.
+    _tasks: JoinSet<()>,
 }
 
 impl Events {
@@ -130,9 +133,9 @@ impl Events {
     pub(crate) async fn follow(path: &str, version: &str) -> Result<Self, Error> {
         let stream = TokioIo::new(UnixStream::connect(path).await?);
         let (mut sender, connection) = http1::handshake(stream).await?;
-        let mut task = JoinSet::new();
+        let mut tasks = JoinSet::new();
 
-        task.spawn(async {
+        tasks.spawn(async {
             // Who reads is told of it.
             connection.await.ok();
         });
@@ -141,15 +144,22 @@ impl Events {
         if !answer.status().is_success() {
             return Err(refusal(answer).await);
         }
+        let (to, told) = mpsc::channel(WAITING);
+        tasks.spawn(forward(answer.into_body(), to));
         Ok(Self {
-            told: Box::pin(events(answer.into_body())),
-            _connection: task,
+            told,
+            _tasks: tasks,
         })
     }
 
     /// The next event; `None` where the engine has closed the connection.
     pub(crate) async fn next(&mut self) -> Option<Result<Event, Error>> {
-        self.told.next().await
+        self.told.recv().await
+    }
+
+    /// The next event where it has come already.
+    pub(crate) fn try_next(&mut self) -> Option<Result<Event, Error>> {
+        self.told.try_recv().ok()
     }
 }
 
@@ -192,15 +202,21 @@ async fn refusal(answer: Response<Incoming>) -> Error {
     Error::Refused { status, text }
 }
 
-/// The events of which the lines of a body tell.
-fn events(body: Incoming) -> impl Stream<Item = Result<Event, Error>> {
+/// Hands on the events of which the lines of a body tell, while there is somebody who takes them.
+async fn forward(body: Incoming, to: mpsc::Sender<Result<Event, Error>>) {
     let bytes = body.into_data_stream().map_err(io::Error::other);
-    let lines = FramedRead::new(
+    let mut lines = FramedRead::new(
         StreamReader::new(bytes),
         LinesCodec::new_with_max_length(LINE),
     );
 
-    lines.filter_map(|line| async { line.map_err(Error::from).and_then(read).transpose() })
+    while let Some(line) = lines.next().await {
+        if let Some(event) = line.map_err(Error::from).and_then(read).transpose() {
+            if to.send(event).await.is_err() {
+                return;
+            }
+        }
+    }
 }
 
 /// The event in a line, if it matters.

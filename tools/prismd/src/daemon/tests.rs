@@ -18,6 +18,17 @@ use self::world::{
 
 const HIGH: (&str, &str) = ("io.prism.class", "high");
 
+/// Starts the daemon, which knows three containers and has made their rules.
+async fn start_with_three(world: &mut World) {
+    world.start();
+    for number in 1..=3 {
+        world.engine.run(container(number, &[HIGH]));
+    }
+    world
+        .has_addresses(&["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"])
+        .await;
+}
+
 #[tokio::test]
 async fn containers_have_their_rules() {
     let mut world = World::new().await;
@@ -90,13 +101,7 @@ async fn nothing_is_missed_at_the_start() {
 async fn an_event_behind_a_torn_line_is_not_left() {
     let mut world = World::new().await;
 
-    world.start();
-    for number in 1..=3 {
-        world.engine.run(container(number, &[HIGH]));
-    }
-    world
-        .has_addresses(&["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"])
-        .await;
+    start_with_three(&mut world).await;
     world.followed().await;
     world.engine.tear();
     world.engine.stop(&id(1));
@@ -108,13 +113,7 @@ async fn an_event_behind_a_torn_line_is_not_left() {
 async fn an_engine_that_goes_takes_no_rule() {
     let mut world = World::new().await;
 
-    world.start();
-    for number in 1..=3 {
-        world.engine.run(container(number, &[HIGH]));
-    }
-    world
-        .has_addresses(&["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"])
-        .await;
+    start_with_three(&mut world).await;
     world.engine.down();
     world.engine.stop(&id(2));
     world.engine.run(container(4, &[HIGH]));
