@@ -50,7 +50,7 @@ case $kind in '' | sockperf | bursts) ;; *) die "--bulk wants sockperf or bursts
 # table: the measurements as one table. Fails if there is nothing to show.
 table() {
 	awk -v accel="$accel" -v kind="$kind" -v rounds="$rounds" -v seconds="$seconds" \
-		-f "$here/table.awk" build/log/demo.data
+		-f "$pair/median.awk" -f "$here/table.awk" build/log/demo.data
 }
 
 # quick_verdict: the same as one test.

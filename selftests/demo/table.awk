@@ -4,15 +4,6 @@
 # the median, of counters the sum. Fails where a client got nothing done, or
 # where PRISM did nothing for it.
 
-function median_of(key,    count, i, j, t, v) {
-	count = split(values[key], v, " ")
-	for (i = 2; i <= count; i++)
-		for (j = i; j > 1 && v[j - 1] + 0 > v[j] + 0; j--) {
-			t = v[j]; v[j] = v[j - 1]; v[j - 1] = t
-		}
-	return count % 2 ? v[(count + 1) / 2] : (v[count / 2] + v[count / 2 + 1]) / 2
-}
-
 function add(key, value) { values[key] = values[key] " " value }
 
 function ratio(what, service, mode,    base) {

@@ -55,7 +55,7 @@ done
 
 # table: the measurements as one table. Fails if there is nothing to show, or not enough.
 table() {
-	awk -v accel="$accel" -v least="$least" -v seconds="$seconds" -f "$here/table.awk" build/log/docker.data
+	awk -v accel="$accel" -v least="$least" -v seconds="$seconds" -f "$pair/median.awk" -f "$here/table.awk" build/log/docker.data
 }
 
 # results: the measurement and the checks as tests.

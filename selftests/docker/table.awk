@@ -4,15 +4,6 @@
 # counters the sum. Fails where nothing was measured, where PRISM did nothing for the service, or
 # where vanilla's 99th percentile is not `least` times that with PRISM.
 
-function median_of(key,    count, i, j, t, v) {
-	count = split(values[key], v, " ")
-	for (i = 2; i <= count; i++)
-		for (j = i; j > 1 && v[j - 1] + 0 > v[j] + 0; j--) {
-			t = v[j]; v[j] = v[j - 1]; v[j - 1] = t
-		}
-	return count % 2 ? v[(count + 1) / 2] : (v[count / 2] + v[count / 2 + 1]) / 2
-}
-
 function add(what, mode, value) { values[what SUBSEP mode] = values[what SUBSEP mode] " " value }
 function of(what, mode) { return median_of(what SUBSEP mode) }
 function bad(text) { problems[++problem] = text }
