@@ -80,17 +80,25 @@ one() {
 	esac
 }
 
-# by_itself PART COMMAND...: what builds and boots guests of its own, and prints KTAP.
-by_itself() {
-	local part=$1 rc=0
+# ktap NAME COMMAND...: what prints KTAP, and its sums. That it ends badly counts where no
+# test failed.
+ktap() {
+	local name=$1 rc=0
 	shift
 
-	echo "# $part"
-	"$@" 2>"$logs/$part.err" | awk -v sum="$logs/$part.sums" -f scripts/ktap.awk || rc=$?
+	"$@" | awk -v sum="$logs/$name.sums" -f scripts/ktap.awk || rc=$?
 	[ $rc != 0 ] || return 0
-	tail -n 20 "$logs/$part.err" | sed 's/^/# /'
-	echo "not ok $part: it ended with status $rc"
-	[ "$(cut -d' ' -f2 "$logs/$part.sums")" != 0 ] || echo 0 1 0 >>"$logs/$part.sums"
+	echo "not ok $name: it ended with status $rc"
+	[ "$(cut -d' ' -f2 "$logs/$name.sums")" != 0 ] || echo 0 1 0 >>"$logs/$name.sums"
+	return $rc
+}
+
+# by_itself PART COMMAND...: what builds and boots guests of its own, and prints KTAP.
+by_itself() {
+	local part=$1
+
+	echo "# $part"
+	ktap "$@" 2>"$logs/$part.err" || tail -n 20 "$logs/$part.err" | sed 's/^/# /'
 }
 
 # Rust's test harness says "test result: ok. 5 passed; 0 failed; 1 ignored; ..."
@@ -237,7 +245,7 @@ functional_tests() {
 # What a guest does. Its own verdict is on leaks and the kernel's complaints,
 # and counts where no test failed.
 guest_tests() {
-	local guest=$1 kernel tests=${TEST_ONLY-} rc=0 args run slices
+	local guest=$1 kernel tests=${TEST_ONLY-} args run slices
 
 	kernel=$(kernel_of "$guest")
 	args=(--share "$PRISM_SRC/build/share-$kernel" --timeout "${TEST_TIMEOUT:-3600}"
@@ -279,10 +287,7 @@ guest_tests() {
 		run=(functional_tests "$kernel" "$guest" "$tests" "${args[@]}")
 	fi
 
-	"${run[@]}" | awk -v sum="$logs/$guest.sums" -f scripts/ktap.awk || rc=$?
-	[ $rc != 0 ] || return 0
-	echo "not ok $guest: the guest ended with status $rc"
-	[ "$(cut -d' ' -f2 "$logs/$guest.sums")" != 0 ] || echo 0 1 0 >>"$logs/$guest.sums"
+	ktap "$guest" "${run[@]}" || :
 }
 
 # Runs the guests, as many at once as the machine has room for.
