@@ -64,6 +64,17 @@ watch() {
 	trace_off
 }
 
+# change_modes: while packets come.
+change_modes() {
+	local mode
+
+	background flow udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 8
+	for mode in batch sync batch sync batch; do
+		mode $mode
+	done
+	ended flow
+}
+
 underlay
 overlay_bridge
 high flow vni=100 protocol=udp destination_port=5001
@@ -106,16 +117,6 @@ equal "and goes the kernel's way" "$(stages 5002)" "1 flow
 20 normal"
 
 # Other ways.
-# Modes change while packets come.
-change_modes() {
-	local mode
-
-	background flow udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 8
-	for mode in batch sync batch sync batch; do
-		mode $mode
-	done
-	ended flow
-}
 watch change_modes
 at_least "the first after a change are held back" "${delta[held]}" 1
 equal "which is told" "$(told prism_deliver: to=gate)" "${delta[held]}"
