@@ -154,8 +154,8 @@ read -r batches largest broken late <<<"${seen//[a-z=]/}"
 at_least "there were many batches" "$batches" 5
 at_least "eight packets of class high go together" "$largest" 8
 equal "no packet leaves its batch, or comes in between" "$broken" 0
-# Where the interrupt came late, the softirq had begun with others.
-at_least "a batch is polled right behind the NIC" $((batches - late)) $((batches - batches / 4))
+# Where the interrupt came late, as it does in a busy host, the softirq had begun with others.
+at_least "a batch is polled right behind the NIC" $((batches - late)) $((batches - batches / 2))
 for flow in high other; do
 	read -r sent received _ <<<"$(sim_flow $flow)"
 	equal "flow $flow: all is received" "$received" "$sent"
