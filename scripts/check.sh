@@ -23,7 +23,7 @@ shell_files() {
 	done
 }
 
-crates() { files '*Cargo.lock' | xargs -r -n 1 dirname; }
+mapfile -t crates < <(files '*Cargo.lock' | xargs -r -n 1 dirname)
 
 # run NAME: one check, silent when it passes.
 run() {
@@ -117,18 +117,18 @@ check_forbid_unsafe() {
 check_clippy() {
 	local crate
 
-	while read -r crate; do
+	for crate in "${crates[@]}"; do
 		cargo clippy --quiet --manifest-path "$crate/Cargo.toml" --all-targets --locked -- -D warnings
-	done < <(crates)
+	done
 }
 
 check_rustdoc() {
 	local crate
 
-	while read -r crate; do
+	for crate in "${crates[@]}"; do
 		RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --document-private-items --locked \
 			--manifest-path "$crate/Cargo.toml"
-	done < <(crates)
+	done
 	scripts/rustdoc.sh
 }
 
@@ -161,8 +161,10 @@ all="spdx whitespace shellcheck rustfmt spelling c forbid_unsafe module clippy r
 [ $# -gt 0 ] || set -- "${words[@]}"
 # Here, as the output of a check is seen only if it fails.
 [[ " $* " != *" module "* ]] || scripts/kernel.sh stock >/dev/null
+scripts/dependencies.sh take "${crates[@]}"
 for name; do
 	run "$name"
 done
+scripts/dependencies.sh keep "${crates[@]}"
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ] && [ $passed -gt 0 ]

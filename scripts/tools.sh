@@ -43,6 +43,7 @@ esac
 enter_toolroot "$0" "$@"
 cd "$PRISM_SRC"
 mkdir -p "$to"
+scripts/dependencies.sh take tools
 cargo build --quiet --locked --release --manifest-path tools/Cargo.toml \
 	--target-dir tools/target --config scripts/static.toml
 for name in "${tools[@]}"; do
