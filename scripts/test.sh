@@ -10,7 +10,7 @@
 #   debug    a kernel with KASAN, lockdep and kmemleak
 #   latency  instructions of a packet's way, and a minute of overload
 #   bench    a scenario of the bench beside figures that are kept
-#   more     slow, debug, latency and bench
+#   more     slow, latency, bench, and debug less what quick has and what takes minutes there
 #   matrix   host, stock, debug with what takes longest there, latency and bench, and
 #   7.2      the stock kernel of that series
 #   cloud    the distribution's kernel for virtual machines
@@ -27,7 +27,8 @@
 # CPU, and as many guests run at once as the machine has CPUs: an emulated CPU that has
 # to wait lets the others spin. Those of the part soak run one by one.
 # TEST_ONLY="NAME..." runs only these files of the guest's tests; TEST_TIMEOUT is
-# the limit for a guest and TEST_LIMIT for one file, in seconds; PRISM_THOROUGH=1
+# the limit for a guest and TEST_LIMIT for one file, in seconds; no file is begun, and
+# counts as skipped, at TEST_DEADLINE (seconds since 1970) and later. PRISM_THOROUGH=1
 # does more of everything, PRISM_BRIEF=1 less, as the matrix does on the kernels that
 # differ from others in little. Logs are in build/log.
 
@@ -35,10 +36,13 @@
 
 cd "$PRISM_SRC"
 parts=(host quick slow stock debug latency bench 7.2 cloud rt cpus kcsan soak deb docker)
-is_matrix=
+is_matrix='' is_more=''
 case $* in
 '') set -- host quick ;;
-more) set -- slow debug latency bench ;;
+more)
+	is_more=1
+	set -- slow debug latency bench
+	;;
 matrix)
 	is_matrix=1
 	set -- host stock debug latency bench 7.2 cloud rt cpus kcsan
@@ -56,13 +60,23 @@ trap 'trap - EXIT; for pid in $(jobs -pr); do kill "$pid"; done' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+# time_left: seconds in which a test may begin, where there is a deadline.
+time_left() {
+	[ -z "${TEST_DEADLINE-}" ] || echo $((TEST_DEADLINE > EPOCHSECONDS ? TEST_DEADLINE - EPOCHSECONDS : 0))
+}
+
 # one NAME COMMAND...: a test that is a command, which skips itself with status 4.
 # Its output only if it fails.
 one() {
 	local name=$1 log=$logs/${1//\//-}.log rc=0
 	shift
 
-	"$@" >"$log" 2>&1 || rc=$?
+	if [ "$(time_left)" = 0 ]; then
+		echo "no time left" >"$log"
+		rc=4
+	else
+		"$@" >"$log" 2>&1 || rc=$?
+	fi
 	case $rc in
 	0)
 		echo "ok $name"
@@ -124,17 +138,23 @@ host_tests() {
 	local crate
 
 	say "tests on the host"
-	while read -r crate; do
-		cargo_tests "$(dirname "$crate")"
-	done < <(find selftests -name target -prune -o -name Cargo.lock -print | sort)
-	# As scripts/tools.sh builds them, so that it is done once.
-	cargo_tests tools --release --config scripts/static.toml
+	for crate in "${crates[@]}"; do
+		cargo_tests "$crate"
+	done
+}
+
+# What is not compiled by cargo, or little of it.
+other_host_tests() {
 	one models scripts/in-toolroot.sh selftests/model/spin.sh
 	one no-panic scripts/in-toolroot.sh selftests/host/no-panic.sh
 	one units selftests/host/units.sh
 	one kdir scripts/in-toolroot.sh selftests/host/kdir.sh
+	one dependencies scripts/in-toolroot.sh selftests/host/dependencies.sh
 	one fuzz scripts/in-toolroot.sh selftests/host/fuzz.sh "${TEST_FUZZ:-6}"
 }
+
+# The directories that have a Cargo.lock.
+crates() { find selftests tools -name target -prune -o -name Cargo.lock -printf '%h\n' | sort; }
 
 # with_kernel KERNEL COMMAND...: with the series that it is of.
 with_kernel() {
@@ -190,11 +210,11 @@ soak_slice=300
 
 # Tests that take longest, and those on the debug kernel that are quick and reach most of
 # what can go wrong with memory and locks.
-slow="accelerate churn differential express forged lifetimes order prismd receivers reload rules scrub shapes underlays"
-quick_in_debug="breaker contexts displaced entry_hooks isolation kunit priority taps tc turns"
+slow="accelerate batch churn differential displaced express express_ways forged gro isolation lifetimes malformed malformed_ipv6 netfilter order overload prismctl_top prismd receivers reload routes rules scrub shapes tag_stays trace turns underlays"
+quick_in_debug="breaker contexts isolation kunit priority taps tc"
 
 # Tests that take minutes on the debug kernel, and are for the matrix there.
-slow_in_debug="forged lifetimes scrub"
+slow_in_debug="accelerate churn differential displaced express_ways faults_traffic forged lifetimes order scrub turns"
 
 # without TESTS NAME...: TESTS as run.sh in the guest has them, but for those, each as
 # often as it is named.
@@ -216,6 +236,12 @@ without() {
 	esac
 }
 
+# less_here TESTS: those for the debug kernel, less what quick has done and the matrix will.
+less_here() {
+	# shellcheck disable=SC2086
+	[ -n "$is_more" ] && without "$1" $quick_in_debug $slow_in_debug || echo "$1"
+}
+
 # A CPU that meets code which another one is patching: QEMU may have it run a
 # breakpoint that has gone, and the kernel dies of one that it does not know.
 met_old_breakpoint() { grep -q 'Oops: int3' "$1" && ! grep -qE 'RIP: .*\[(prism|simnic)\]' "$1"; }
@@ -229,7 +255,7 @@ functional_tests() {
 	for ((attempt = 1; ; attempt++)); do
 		rc=0
 		with_kernel "$kernel" qemu/run.sh "$@" \
-			--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} PRISM_BRIEF=${PRISM_BRIEF-} SOAK_SECONDS=${SOAK_SECONDS-} SOAK_SEED=${SOAK_SEED-} TEST_LIMIT=${TEST_LIMIT:-1200} exec bash /prism/selftests/run.sh $tests" |
+			--cmd "PRISM_THOROUGH=${PRISM_THOROUGH-} PRISM_BRIEF=${PRISM_BRIEF-} SOAK_SECONDS=${SOAK_SECONDS-} SOAK_SEED=${SOAK_SEED-} TEST_LIMIT=${TEST_LIMIT:-1200} TEST_TIME=$(time_left) exec bash /prism/selftests/run.sh $tests" |
 			tee "$out" || rc=$?
 		mapfile -t ended < <(sed -nE 's/^(not )?ok [0-9]+ ([a-z0-9_]+).*/\2/p' "$out")
 		tries=$((${#ended[@]} > 0 ? 1 : tries + 1))
@@ -259,14 +285,9 @@ guest_tests() {
 		quick) tests=${tests:---except $slow} ;;
 		slow) tests=${tests:-$slow} ;;
 		debug-quick) tests=${tests:-$quick_in_debug} ;;
-		debug-1)
-			tests=$needs_cpus
-			# shellcheck disable=SC2086
-			[ -n "$is_matrix" ] || tests=$(without "$tests" $slow_in_debug)
-			;;
+		debug-1) tests=$(less_here "$needs_cpus") ;;
 		debug-2)
-			tests="--except $needs_cpus"
-			[ -n "$is_matrix" ] || tests+=" $slow_in_debug"
+			tests=$(less_here "--except $needs_cpus")
 			args+=(--smp 1)
 			;;
 		cpus)
@@ -338,17 +359,33 @@ guests=()
 for part in soak debug kcsan cpus rt stock quick slow 7.2 cloud latency; do
 	[[ " $* " != *" $part "* ]] || read -r -a guests <<<"${guests[*]} $(guests_of $part)"
 done
+# stage_all KERNEL...: what the guests need.
+stage_all() {
+	local kernel rc=0
+
+	for kernel; do
+		kernel_dir "$kernel" >/dev/null && scripts/image.sh test >/dev/null &&
+			stage "$kernel" >"$logs/build-$kernel.log" 2>&1 && continue
+		cat "$logs/build-$kernel.log" 2>/dev/null || :
+		echo "not ok $kernel: the kernel, the module or what the tests need does not build"
+		rc=1
+	done
+	return $rc
+}
+
 # Not in what follows, whose output goes to logs.
 scripts/toolroot.sh >/dev/null
-[[ " $* " != *" host "* ]] || host_tests
+mapfile -t crates < <(crates)
+scripts/dependencies.sh take "${crates[@]}"
+# Compilers have one thread at times, and the models always.
+[[ " $* " != *" host "* ]] || host_tests &
+host_pid=$!
+mapfile -t kernels < <(for guest in "${guests[@]}"; do kernel_of "$guest"; done | sort -u)
 staged=1
-for kernel in $(for guest in "${guests[@]}"; do kernel_of "$guest"; done | sort -u); do
-	kernel_dir "$kernel" >/dev/null && scripts/image.sh test >/dev/null &&
-		stage "$kernel" >"$logs/build-$kernel.log" 2>&1 && continue
-	cat "$logs/build-$kernel.log" 2>/dev/null || :
-	echo "not ok $kernel: the kernel, the module or what the tests need does not build"
-	staged=
-done
+stage_all "${kernels[@]}" || staged=
+[[ " $* " != *" host "* ]] || other_host_tests
+wait $host_pid
+scripts/dependencies.sh keep "${crates[@]}"
 if [ -n "$staged" ]; then
 	run_guests "${guests[@]}"
 	for guest in "${guests[@]}"; do
