@@ -211,7 +211,7 @@ soak_slice=300
 # Tests that take longest, and those on the debug kernel that are quick and reach most of
 # what can go wrong with memory and locks.
 slow="accelerate batch churn differential displaced express express_ways forged gro isolation lifetimes malformed malformed_ipv6 netfilter order overload prismctl_top prismd receivers reload routes rules scrub shapes tag_stays trace turns underlays"
-quick_in_debug="breaker contexts isolation kunit priority taps tc"
+quick_in_debug="contexts isolation kunit priority taps tc"
 
 # Tests that take minutes on the debug kernel, and are for the matrix there.
 slow_in_debug="accelerate churn differential displaced express_ways faults_traffic forged lifetimes order scrub turns"
