@@ -120,7 +120,7 @@ high flow4 vni=100 protocol=udp destination_port=5001
 
 # Counters of the devices. Neither end asks the other for its address meanwhile, or all
 # for a router, but other packets may come between.
-for name in '' remote c1; do
+for name in '' remote c1 c2; do
 	# shellcheck disable=SC2016
 	${name:+ip netns exec $name} bash -c '
 		for file in /proc/sys/net/ipv6/conf/*/router_solicitations; do
