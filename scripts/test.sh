@@ -10,7 +10,7 @@
 #   debug    a kernel with KASAN, lockdep and kmemleak
 #   latency  instructions of a packet's way, and a minute of overload
 #   bench    a scenario of the bench beside figures that are kept
-#   more     slow, latency, bench, and debug less what quick has and what takes minutes there
+#   more     slow, latency, bench, and much of debug
 #   matrix   host, stock, debug with what takes longest there, latency and bench, and
 #   7.2      the stock kernel of that series
 #   cloud    the distribution's kernel for virtual machines
@@ -213,8 +213,8 @@ soak_slice=300
 slow="accelerate batch churn differential displaced express express_ways forged gro isolation lifetimes malformed malformed_ipv6 netfilter order overload prismctl_top prismd receivers reload routes rules scrub shapes tag_stays trace turns underlays"
 quick_in_debug="contexts isolation kunit priority taps tc"
 
-# Tests that take minutes on the debug kernel, and are for the matrix there.
-slow_in_debug="accelerate churn differential displaced express_ways faults_traffic forged lifetimes order scrub turns"
+# Of the rest those that make test-more has on the debug kernel, where the matrix has all.
+more_in_debug="breaker bridge counters delivery entry_hooks express faults gro histograms learning netkit off reload routes rules security stack trace vxlan_kinds"
 
 # without TESTS NAME...: TESTS as run.sh in the guest has them, but for those, each as
 # often as it is named.
@@ -236,11 +236,8 @@ without() {
 	esac
 }
 
-# less_here TESTS: those for the debug kernel, less what quick has done and the matrix will.
-less_here() {
-	# shellcheck disable=SC2086
-	[ -n "$is_more" ] && without "$1" $quick_in_debug $slow_in_debug || echo "$1"
-}
+# both "NAME..." "NAME...": the names that are in both.
+both() { words <<<"$1" | grep -xFf <(words <<<"$2") | xargs; }
 
 # A CPU that meets code which another one is patching: QEMU may have it run a
 # breakpoint that has gone, and the kernel dies of one that it does not know.
@@ -285,9 +282,10 @@ guest_tests() {
 		quick) tests=${tests:---except $slow} ;;
 		slow) tests=${tests:-$slow} ;;
 		debug-quick) tests=${tests:-$quick_in_debug} ;;
-		debug-1) tests=$(less_here "$needs_cpus") ;;
+		debug-1) [ -n "$is_more" ] && tests=$(both "$needs_cpus" "$more_in_debug") || tests=$needs_cpus ;;
 		debug-2)
-			tests=$(less_here "--except $needs_cpus")
+			# shellcheck disable=SC2086
+			[ -n "$is_more" ] && tests=$(without " $more_in_debug " $needs_cpus) || tests="--except $needs_cpus"
 			args+=(--smp 1)
 			;;
 		cpus)
