@@ -3,6 +3,7 @@
 #
 # test.sh [PART...]: run these tests, and end with one line of sums. Parts are
 #   host     tests of the pure code
+#   models   spin's, of the gate, the stages and a packet in flight
 #   quick    the stock kernel, less what takes longest, and some on the debug kernel
 # and, where none is named, these two;
 #   slow     what quick leaves out on the stock kernel
@@ -10,8 +11,8 @@
 #   debug    a kernel with KASAN, lockdep and kmemleak
 #   latency  instructions of a packet's way, and a minute of overload
 #   bench    a scenario of the bench beside figures that are kept
-#   more     slow, latency, bench, and much of debug
-#   matrix   host, stock, debug with what takes longest there, latency and bench, and
+#   more     slow, models, latency, bench, and much of debug
+#   matrix   host, models, stock, debug with what takes longest there, latency and bench, and
 #   7.2      the stock kernel of that series
 #   cloud    the distribution's kernel for virtual machines
 #   rt       its kernel with PREEMPT_RT
@@ -35,17 +36,17 @@
 . "$(dirname "$0")/lib.sh"
 
 cd "$PRISM_SRC"
-parts=(host quick slow stock debug latency bench 7.2 cloud rt cpus kcsan soak deb docker)
+parts=(host models quick slow stock debug latency bench 7.2 cloud rt cpus kcsan soak deb docker)
 is_matrix='' is_more=''
 case $* in
 '') set -- host quick ;;
 more)
 	is_more=1
-	set -- slow debug latency bench
+	set -- models slow debug latency bench
 	;;
 matrix)
 	is_matrix=1
-	set -- host stock debug latency bench 7.2 cloud rt cpus kcsan
+	set -- host models stock debug latency bench 7.2 cloud rt cpus kcsan
 	;;
 esac
 for part; do
@@ -145,7 +146,6 @@ host_tests() {
 
 # What is not compiled by cargo, or little of it.
 other_host_tests() {
-	one models scripts/in-toolroot.sh selftests/model/spin.sh
 	one no-panic scripts/in-toolroot.sh selftests/host/no-panic.sh
 	one units selftests/host/units.sh
 	one kdir scripts/in-toolroot.sh selftests/host/kdir.sh
@@ -210,11 +210,11 @@ soak_slice=300
 
 # Tests that take longest, and those on the debug kernel that are quick and reach most of
 # what can go wrong with memory and locks.
-slow="accelerate batch churn differential displaced express express_ways forged gro isolation lifetimes malformed malformed_ipv6 netfilter order overload prismctl_top prismd receivers reload routes rules scrub shapes tag_stays trace turns underlays"
-quick_in_debug="contexts isolation kunit priority taps tc"
+slow="accelerate batch churn differential displaced express express_ways forged gro isolation lifetimes malformed malformed_ipv6 netfilter order overload prismctl_top prismd receivers reload routes rules scrub security shapes stack tag_stays trace turns underlays vxlan_kinds"
+quick_in_debug="contexts kunit priority taps tc"
 
 # Of the rest those that make test-more has on the debug kernel, where the matrix has all.
-more_in_debug="breaker bridge counters delivery entry_hooks express faults gro histograms learning netkit off reload routes rules security stack trace vxlan_kinds"
+more_in_debug="breaker bridge counters delivery entry_hooks express faults gro histograms isolation learning netkit off reload routes rules security stack trace vxlan_kinds"
 
 # without TESTS NAME...: TESTS as run.sh in the guest has them, but for those, each as
 # often as it is named.
@@ -382,6 +382,7 @@ mapfile -t kernels < <(for guest in "${guests[@]}"; do kernel_of "$guest"; done 
 staged=1
 stage_all "${kernels[@]}" || staged=
 [[ " $* " != *" host "* ]] || other_host_tests
+[[ " $* " != *" models "* ]] || one models scripts/in-toolroot.sh selftests/model/spin.sh
 wait $host_pid
 scripts/dependencies.sh keep "${crates[@]}"
 if [ -n "$staged" ]; then
@@ -423,7 +424,7 @@ if [ -n "$staged" ] && [ ${#guests[@]} -gt 4 ]; then
 fi
 
 # What left no sum failed.
-[[ " $* " != *" host "* && " $* " != *" bench "* ]] || guests+=(host)
+[[ " $* " != *" host "* && " $* " != *" models "* && " $* " != *" bench "* ]] || guests+=(host)
 for part in deb docker; do
 	[[ " $* " != *" $part "* ]] || guests+=("$part")
 done

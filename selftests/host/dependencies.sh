@@ -21,8 +21,8 @@ dependencies() { PRISM_CACHE=$dir/cache "$dir/$1/scripts/dependencies.sh" "$2" $
 
 # compiles NAME: which crates are compiled in that checkout, sorted.
 compiles() {
-	cargo build --locked --manifest-path "$dir/$1/$crate/Cargo.toml" 2>&1 |
-		sed -n 's/^ *Compiling \([^ ]*\) .*/\1/p' | LC_ALL=C sort | xargs
+	cargo check --locked --manifest-path "$dir/$1/$crate/Cargo.toml" 2>&1 |
+		sed -nE 's/^ *(Compiling|Checking) ([^ ]*) .*/\2/p' | LC_ALL=C sort -u | xargs
 }
 
 # equal DESCRIPTION GOT EXPECTED
