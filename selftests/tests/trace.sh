@@ -203,6 +203,26 @@ watch sim_traffic 200
 at_least "much is dropped" "${delta[dropped_bulk]}" 100
 equal "each of these is told" "$(told prism_drop: reason=dropped_bulk vni=-1)" "${delta[dropped_bulk]}"
 equal "and each that waits" "$(told prism_deliver: to=queue)" "${delta[served]}"
+
+# Beyond its share.
+high share vni=none protocol=udp destination_port=5001
+knob limit 1000
+knob high_share 50
+echo "$sim_ip 5001" >"$sim"/sinks
+echo none >"$sim"/flows
+for flow in high:300000:5001 much:100000:5003; do
+	IFS=: read -r name rate port <<<"$flow"
+	echo "$name rate=$rate destination_port=$port source=$sim_peer_ip destination=$sim_ip" >"$sim"/flows
+done
+counters
+trace_on prism:prism_demote
+sim_traffic 100
+trace_off
+counted
+at_least "class high exceeds its share" "${delta[capped]}" 1
+at_least "and others would overtake these" "${delta[displaced]}" 1
+equal "each is told" "$(told prism_demote: reason=capped limit=50) $(told prism_demote: reason=displaced limit=0)" \
+	"${delta[capped]} ${delta[displaced]}"
 trace_remove
 restore_knobs
 isolate 0
