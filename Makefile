@@ -12,7 +12,7 @@
 # make check           formats, lints, licences, documents
 # make test            host tests, then guests on the stock and a debug kernel, in
 #                      twelve minutes
-# make test-more       what that leaves out: the rest on these kernels, instructions
+# make test-more       the rest on the stock kernel, more on the debug kernel, instructions
 #                      of a packet's way, a scenario of the bench
 # make test-matrix     all of it, and on more kernels: 7.2, cloud, PREEMPT_RT,
 #                      eight CPUs, KCSAN; prints which kernel passed what
