@@ -149,13 +149,16 @@ order() {
 	' "$trace_dir"/trace
 }
 
-traced batch
-read -r batches largest broken late <<<"${seen//[a-z=]/}"
+# Where the interrupt comes late, as it does in a busy host, the softirq has begun with others.
+for _ in 1 2 3; do
+	traced batch
+	read -r batches largest broken late <<<"${seen//[a-z=]/}"
+	[ "$late" -gt $((batches / 4)) ] || break
+done
 at_least "there were many batches" "$batches" 5
 at_least "eight packets of class high go together" "$largest" 8
 equal "no packet leaves its batch, or comes in between" "$broken" 0
-# Where the interrupt came late, as it does in a busy host, the softirq had begun with others.
-at_least "a batch is polled right behind the NIC" $((batches - late)) $((batches - batches / 2))
+at_least "a batch is polled right behind the NIC" $((batches - late)) $((batches - batches / 4))
 for flow in high other; do
 	read -r sent received _ <<<"$(sim_flow $flow)"
 	equal "flow $flow: all is received" "$received" "$sent"
