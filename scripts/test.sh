@@ -193,6 +193,20 @@ stage() {
 	selftests/build.sh "$share/selftests/bin"
 }
 
+# stage_all KERNEL...: what the guests need.
+stage_all() {
+	local kernel rc=0
+
+	for kernel; do
+		kernel_dir "$kernel" >/dev/null && scripts/image.sh test >/dev/null &&
+			stage "$kernel" >"$logs/build-$kernel.log" 2>&1 && continue
+		cat "$logs/build-$kernel.log" 2>/dev/null || :
+		echo "not ok $kernel: the kernel, the module or what the tests need does not build"
+		rc=1
+	done
+	return $rc
+}
+
 # Tests in which CPUs meet; the others look at one packet after the other.
 needs_cpus="accelerate bad_input batch bridge churn contexts counters delivery express faults faults_traffic histograms isolation isolation_limits kunit learning lifetimes off order overload receivers reload rules soak taps tc trace turns"
 
@@ -357,25 +371,11 @@ guests=()
 for part in soak debug kcsan cpus rt stock quick slow 7.2 cloud latency; do
 	[[ " $* " != *" $part "* ]] || read -r -a guests <<<"${guests[*]} $(guests_of $part)"
 done
-# stage_all KERNEL...: what the guests need.
-stage_all() {
-	local kernel rc=0
-
-	for kernel; do
-		kernel_dir "$kernel" >/dev/null && scripts/image.sh test >/dev/null &&
-			stage "$kernel" >"$logs/build-$kernel.log" 2>&1 && continue
-		cat "$logs/build-$kernel.log" 2>/dev/null || :
-		echo "not ok $kernel: the kernel, the module or what the tests need does not build"
-		rc=1
-	done
-	return $rc
-}
-
 # Not in what follows, whose output goes to logs.
 scripts/toolroot.sh >/dev/null
 mapfile -t crates < <(crates)
 scripts/dependencies.sh take "${crates[@]}"
-# Compilers have one thread at times, and the models always.
+# Beside what follows, as compilers have one thread at times.
 [[ " $* " != *" host "* ]] || host_tests &
 host_pid=$!
 mapfile -t kernels < <(for guest in "${guests[@]}"; do kernel_of "$guest"; done | sort -u)
