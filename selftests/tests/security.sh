@@ -119,7 +119,7 @@ host_flow() {
 host_flow nobody
 as_container bash -c "ip link add vx type vxlan id 1 dstport 5001 && ip link set vx up && echo \$\$ && exec sleep 1000" \
 	>/run/selftests.container 2>/dev/null &
-check "a container opens a VXLAN port" wait_for 5 test -s /run/selftests.container
+check "a container opens a VXLAN port" wait_for 60 test -s /run/selftests.container
 host_flow "a container"
 # Nor to what a NIC receives in another namespace than the initial one.
 if has_nic 2; then
@@ -211,17 +211,19 @@ for mode in sync express; do
 	done
 done
 
-# The log has room for 100 lines in a second, of those that a user causes.
+# The log has room for 100 lines in a second, of those that a user causes. The file is
+# opened once, as a slow host would refuse less than that otherwise.
 log_mark "many"
 start=${EPOCHREALTIME/./}
 for ((i = 0; i < 1500; i++)); do
-	echo nonsense >"$PRISM"/mode
-done 2>/dev/null
+	echo nonsense >&3
+done 3>"$PRISM"/mode 2>/dev/null
 seconds=$(((${EPOCHREALTIME/./} - start) / 1000000 + 2))
 lines=$(log_since "many" | grep -c 'prism: .*nonsense')
 at_least "what is refused is in the log" "$lines" 1
 at_most "of 1500 values no more than 100 in a second are in the log" "$lines" $((seconds * 100))
-at_least "which is less than all" 1400 $((seconds * 100))
+at_most "which is less than all" "$lines" 1499
+note "$lines lines in less than $seconds s"
 
 equal "the log says nothing of packets" \
 	"$(log_since "security" | grep 'prism: ' | grep -E "[0-9]+\.[0-9]+\.[0-9]+|fd00|02:00:00")" ""
