@@ -44,24 +44,47 @@ intact() {
 	at_least "$2: much arrives" "${got[received]-0}" 100 "$report"
 }
 
+# Bytes of TCP that are much, even if all of them come twice, and datagrams.
+much=100000
+declare -A much_of=([tcp]=$((2 * much)) [udp]=300 [other]=300) amounts
+amount() { case $1 in tcp) cat "$RULES"/tcp/bytes ;; *) cat "$RULES/$1"/packets ;; esac; }
+
+# moves RULE: what it names has come, and much of it since `amounts`.
+moves() { [ "$(amount "$1")" -ge $((amounts[$1] + much_of[$1])) ]; }
+
+# move_on DESCRIPTION RULE...: they do so from here on, where nothing fails any more.
+move_on() {
+	local what=$1 rule
+	shift
+
+	for rule; do
+		amounts[$rule]=$(amount "$rule")
+	done
+	for rule; do
+		check "$what: $rule moves on" wait_for 60 moves "$rule"
+	done
+}
+
 # under_faults DESCRIPTION: three flows, in the mode that is set.
 under_faults() {
 	local what=$1
 
 	counters
+	# First, as the others leave it little room.
+	background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5003 --endless
 	background high udp "${flow[@]}"
 	background other udp "${flow[@]}" --source-port 41000 --port 5002
-	background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5003 --endless
 	packets_fail 20
 	wait_for 60 enough_failed
 	failed
 	packets_fail 0
 	note "$what: $REPLY allocations failed"
 	at_least "$what: allocations fail" "$REPLY" "$enough"
-	pause 0.3
+	move_on "$what" udp other
 	equal "$what: nothing hangs" "$(running high && running other && running tcp && echo yes)" yes
 	intact high "$what: the flow of class high"
 	intact other "$what: the other flow"
+	move_on "$what" tcp
 	ended tcp
 	equal "$what: TCP is intact" "${got[lost]-}" 0 "$report"
 	at_least "$what: TCP goes on" "${got[up]-0}" $much "$report"
@@ -117,6 +140,7 @@ in_all_modes() {
 		--window 24 --patience 50 --sizes "50,1000")
 	high udp vni=100 protocol=udp destination_port=5001
 	high tcp vni=100 protocol=tcp
+	rule other vni=100 protocol=udp destination_port=5002 class=normal
 	for mode in sync batch express; do
 		mode $mode
 		under_faults "$1, mode $mode"
@@ -133,9 +157,6 @@ in_all_modes() {
 
 scale 50 50 400
 enough=$REPLY
-# KCSAN makes a kernel the slowest.
-much=100000
-[ ! -e $debugfs/kcsan ] || much=65536
 underlay
 overlay_bridge
 in_all_modes "NIC"

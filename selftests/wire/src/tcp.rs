@@ -13,6 +13,7 @@ use std::{
         TcpListener,
         TcpStream, //
     },
+    os::fd::AsFd,
     thread,
     time::{
         Duration,
@@ -26,6 +27,12 @@ use anyhow::{
     Result, //
 };
 use clap::Args;
+use nix::poll::{
+    poll,
+    PollFd,
+    PollFlags,
+    PollTimeout, //
+};
 
 use crate::{
     content,
@@ -57,7 +64,7 @@ pub struct Options {
     /// KiB to send in a second at most, in each direction; 0 is no limit.
     #[arg(long, default_value_t = 0)]
     rate: u32,
-    /// Says `ready` when there is a connection.
+    /// Says `ready` when both ends have a connection.
     #[arg(long)]
     ready: bool,
 }
@@ -89,25 +96,18 @@ pub fn run(options: &Options) -> Result<()> {
     let listener = options
         .ends
         .at_receiver(|| Ok(TcpListener::bind(options.ends.listen())?))?;
+    let target = options.ends.target();
+    let client = options.ends.at_sender(|| {
+        TcpStream::connect_timeout(&target, PATIENCE).with_context(|| target.to_string())
+    })?;
+    let server = accept(&listener)?;
+    if options.ready {
+        println!("ready");
+    }
     let (sent, received) = thread::scope(|scope| {
-        let server = scope.spawn(|| {
-            let (stream, _) = listener.accept()?;
-            exchange(&stream, down, up)
-        });
-        let target = options.ends.target();
-        let stream = options.ends.at_sender(|| {
-            TcpStream::connect_timeout(&target, PATIENCE).with_context(|| target.to_string())
-        });
-        let stream = match stream {
-            Ok(stream) => stream,
-            // The server waits for ever.
-            Err(error) => fail(&error),
-        };
-        if options.ready {
-            println!("ready");
-        }
-        let client = exchange(&stream, up, down)?;
-        let server = server.join().expect("the server does not panic")?;
+        let serving = scope.spawn(|| exchange(&server, down, up));
+        let client = exchange(&client, up, down)?;
+        let server = serving.join().expect("the server does not panic")?;
         Ok::<_, anyhow::Error>(((client.0, server.0), (server.1, client.1)))
     })?;
 
@@ -121,9 +121,15 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn fail(error: &anyhow::Error) -> ! {
-    eprintln!("Error: {error:?}");
-    std::process::exit(1);
+/// The server's end. It need not be there where the client has one: the kernel forgets who asks where
+/// it has no memory for another answer.
+fn accept(listener: &TcpListener) -> Result<TcpStream> {
+    let mut fds = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+
+    if poll(&mut fds, PollTimeout::try_from(PATIENCE)?)? == 0 {
+        bail!("the server has no connection after {PATIENCE:?}, but the client has one");
+    }
+    Ok(listener.accept()?.0)
 }
 
 /// Sends and receives at once. Returns how many bytes of each.
