@@ -5,6 +5,10 @@
 
 declare -A held held_before
 
+# at_hand: KiB of free pages that CPUs have at hand, which do not count as free: up to an eighth of
+# memory, where they give and take many.
+at_hand() { awk '$1 == "count:" { pages += $2 } END { print pages * 4 }' /proc/zoneinfo; }
+
 # take_stock: in `held`, how many objects each slab cache has, and KiB of memory that
 # is taken otherwise. What is kept for later only goes first: inodes, objects at hand
 # for a CPU, what RCU has yet to free, and what KASAN holds back.
@@ -33,8 +37,7 @@ take_stock() {
 			;;
 		esac
 	done </proc/meminfo
-	# Free pages that a CPU has at hand: up to an eighth of memory, where it gives and takes many.
-	held["KiB at hand"]=$(awk '$1 == "count:" { pages += $2 } END { print pages * 4 }' /proc/zoneinfo)
+	held["KiB at hand"]=$(at_hand)
 	held["KiB used"]=$((held["KiB used"] - held["KiB at hand"]))
 }
 

@@ -4,6 +4,7 @@
 # is accounted for. OVERLOAD_SECONDS: how long.
 
 . "${0%/*}/../lib.sh"
+. "${0%/*}/../lib/memory.sh"
 trap ended_early EXIT
 
 from="source=$sim_peer_ip destination=$sim_ip"
@@ -16,14 +17,16 @@ high=2000 bulk=400000 slack=4096
 
 # in_use: memory that is not free, in KiB, in REPLY.
 in_use() {
-	local name value _
+	local name value _ spare
 
+	spare=$(at_hand)
 	while read -r name value _; do
 		case $name in
 		MemTotal:) REPLY=$value ;;
 		MemFree: | Buffers: | Cached:) REPLY=$((REPLY - value)) ;;
 		esac
 	done </proc/meminfo
+	REPLY=$((REPLY - spare))
 }
 
 sim_load
