@@ -22,7 +22,7 @@ make_kernel() {
 	local dir=$1 source
 
 	source=$(kernel_source)
-	progress "building the $flavour kernel ${release%%+*} (15 minutes on two cores, once)" \
+	progress "building the $flavour kernel ${release%%+*} (up to 25 minutes on two cores, once)" \
 		"$log/${dir##*/}.log" build_debug "$dir" "$source"
 }
 

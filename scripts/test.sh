@@ -410,17 +410,25 @@ for guest in "${guests[@]}"; do
 		tail -n 40 "$logs/console-$guest.log" | sed "s/^/# $guest's console: /"
 done
 
-# Which kernel passed what, where there are many: checks of each test, and in all.
-if [ -n "$staged" ] && [ ${#guests[@]} -gt 4 ]; then
-	tables=("${guests[@]/#/$logs/}")
-	awk -f scripts/matrix.awk "${tables[@]/%/.log}" | tee "$logs/matrix.txt" | sed 's/^/# /'
-	echo "#"
-	printf '# %-10s %-28s %8s %8s %8s\n' guest kernel passed failed skipped
+# tables: which kernel passed what: checks of each test, and in all.
+tables() {
+	local guest logs_of=("${guests[@]/#/$logs/}") passed failed skipped
+
+	echo "commit: $(git rev-parse --short HEAD), in $(((SECONDS + 30) / 60)) minutes on $(nproc) CPUs"
+	echo
+	awk -f scripts/matrix.awk "${logs_of[@]/%/.log}"
+	echo
+	printf '%-10s %-28s %8s %8s %8s\n' guest kernel passed failed skipped
 	for guest in "${guests[@]}"; do
+		passed='' failed='' skipped=''
 		read -r passed failed skipped <"$logs/$guest.sums" || :
-		printf '# %-10s %-28s %8s %8s %8s\n' "$guest" "$(<"$(kernel_dir "$(kernel_of "$guest")")/release")" \
+		printf '%-10s %-28s %8s %8s %8s\n' "$guest" "$(<"$(kernel_dir "$(kernel_of "$guest")")/release")" \
 			"${passed:--}" "${failed:--}" "${skipped:--}"
 	done
+}
+
+if [ -n "$staged" ] && [ ${#guests[@]} -gt 4 ]; then
+	tables | tee "$logs/matrix.txt" | sed 's/^/# /'
 fi
 
 # What left no sum failed.
