@@ -137,7 +137,7 @@ in_all_modes() {
 	local mode
 
 	flow=(--from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0
-		--window 24 --patience 50 --sizes "50,1000")
+		--window 24 --patience 400 --sizes "50,1000")
 	high udp vni=100 protocol=udp destination_port=5001
 	high tcp vni=100 protocol=tcp
 	rule other vni=100 protocol=udp destination_port=5002 class=normal
