@@ -29,6 +29,9 @@ enter_toolroot() {
 # A key for things built from the inputs given on stdin.
 hash_of() { sha256sum | cut -c1-12; }
 
+# The commit that a figure is of, where there is one.
+this_commit() { git describe --always --dirty 2>/dev/null || echo unknown; }
+
 # For mkfs.erofs: the same image of the same files, whenever it is made.
 # shellcheck disable=SC2034
 erofs_options=(--quiet -T 0 -U 7072736d-0000-4000-8000-000000000000)

@@ -414,7 +414,7 @@ done
 tables() {
 	local guest logs_of=("${guests[@]/#/$logs/}") passed failed skipped
 
-	echo "commit: $(git rev-parse --short HEAD), in $(((SECONDS + 30) / 60)) minutes on $(nproc) CPUs"
+	echo "commit: $(this_commit), in $(((SECONDS + 30) / 60)) minutes on $(nproc) CPUs"
 	echo
 	awk -f scripts/matrix.awk "${logs_of[@]/%/.log}"
 	echo

@@ -18,5 +18,5 @@ build() {
 about() {
 	about=(--about "kernel=$(cat "$1/release")"
 		--about "module=$(scripts/in-toolroot.sh modinfo -F version "$2")"
-		--about "commit=$(git describe --always --dirty 2>/dev/null || echo unknown)")
+		--about "commit=$(this_commit)")
 }

@@ -75,7 +75,7 @@ PRISM_BIND=$out scripts/in-toolroot.sh "$tool/profile" \
 	--trace "$out/trace" --guest "$out/guest.txt" --json "$out/profile.json" \
 	--about "kernel=$(cat "$kernel/release")" \
 	--about "module=$(scripts/in-toolroot.sh modinfo -F version "$share/prism.ko")" \
-	--about "commit=$(git describe --always --dirty 2>/dev/null || echo unknown)"
+	--about "commit=$(this_commit)"
 # They are large, and of no use any more.
 [ -n "${KEEP-}" ] || rm "$out/trace" "$out/guest.txt"
 echo "results: $OUT/profile.json"
