@@ -17,10 +17,11 @@ device_step=$REPLY
 scale 0 3 1
 function_step=$REPLY
 
-# steady ARG...
+# steady ARG...: a flow in which lost is what does not come in ten seconds, as a debug kernel
+# may be busy with what it makes and frees for longer than one.
 steady() {
 	background steady udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" \
-		--count 0 --rate 200 "$@"
+		--count 0 --rate 200 --patience 10000 "$@"
 }
 
 # steadily WHEN: the steady flow has lost nothing, and goes on.

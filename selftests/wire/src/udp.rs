@@ -389,10 +389,25 @@ impl Tally {
             .find(|seq| options.sizes.of(*seq) == bytes.len() && seq & mask == claim)
     }
 
+    /// The first and the last datagram that did not arrive. Those at the end of a flow were
+    /// under way for longer than anybody waited; others were dropped.
+    fn missing(&self, sent: u64) -> Option<(u64, u64)> {
+        let is_missing = |at: &u64| self.seen.get(*at as usize) != Some(&true);
+
+        Some((
+            (0..sent).find(is_missing)?,
+            (0..sent).rev().find(is_missing)?,
+        ))
+    }
+
     fn report(&self, sent: u64, errors: u64, time: Duration) {
+        let missing = self
+            .missing(sent)
+            .map_or(String::new(), |(first, last)| format!(" missing={first}-{last}"));
+
         println!(
-            "sent={sent} received={} lost={} duplicate={} reordered={} corrupt={} errors={errors} \
-             digest={:016x} meta={:016x} ms={}",
+            "sent={sent} received={} lost={}{missing} duplicate={} reordered={} corrupt={} \
+             errors={errors} digest={:016x} meta={:016x} ms={}",
             self.received,
             sent - self.received,
             self.duplicate,
