@@ -33,6 +33,21 @@ isolate() {
 	echo "$1" >"$PRISM"/isolate || fail "isolate $1 is accepted"
 }
 
+# settings: each mode with isolation and without, as MODE,ISOLATE, in REPLY. On a slow kernel
+# each mode but once.
+settings() {
+	local all="sync,0 sync,1 batch,0 batch,1 express,0 express,1"
+
+	scale "$all" "sync,0 batch,1 express,1" "$all"
+}
+
+# setting MODE,ISOLATE: in REPLY, in words.
+setting() {
+	mode "${1%,*}"
+	isolate "${1#*,}"
+	REPLY="mode ${1%,*}, isolate ${1#*,}"
+}
+
 # knob NAME VALUE: until the test ends.
 declare -A knob_before
 knob() {

@@ -49,15 +49,13 @@ for class in high interactive; do
 	rule six vni=100 protocol=udp "destination=$c1_ip6" class=$class rate="$rate"
 	rule tcp vni=100 protocol=tcp destination_port=5004 class=$class rate=20
 	knob accelerate $class
-	for mode in sync batch express; do
-		mode $mode
-		for isolate in 0 1; do
-			isolate $isolate
-			what="class $class beyond its rate, mode $mode, isolate $isolate"
-			exceeds "$what" demoted udp4 --count "$n" --window 16
-			exceeds "$what, IPv6" demoted udp6 --count "$n" --window 16 --sizes 0-40,1000
-			tcp_exceeds "$what" demoted
-		done
+	settings
+	for each in $REPLY; do
+		setting "$each"
+		what="class $class beyond its rate, $REPLY"
+		exceeds "$what" demoted udp4 --count "$n" --window 16
+		exceeds "$what, IPv6" demoted udp6 --count "$n" --window 16 --sizes 0-40,1000
+		tcp_exceeds "$what" demoted
 	done
 	isolate 0
 	remove_rules

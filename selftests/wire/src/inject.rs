@@ -22,10 +22,15 @@ use std::{
 use anyhow::{
     anyhow,
     bail,
+    ensure,
     Context,
     Result, //
 };
-use clap::Args;
+use clap::{
+    Args,
+    Command,
+    FromArgMatches, //
+};
 
 use crate::{
     cases::{
@@ -58,6 +63,9 @@ use crate::{
 
 /// How long nothing must come before everything has.
 const QUIET: Duration = Duration::from_millis(150);
+
+/// How long to wait for what is to come.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Options of `inject`.
 #[derive(Args)]
@@ -108,6 +116,13 @@ pub struct Options {
     /// How often to inject each case.
     #[arg(long, default_value_t = 1)]
     times: u32,
+    /// How often to inject the same cases first as they are without other options. Nothing is
+    /// told of these, but each has to arrive.
+    #[arg(long, default_value_t = 0)]
+    lead: u32,
+    /// How many datagrams are to come: only for more than that, a short while is enough.
+    #[arg(long, default_value_t = 0)]
+    awaited: u32,
 }
 
 fn mac(text: &str) -> Result<Mac> {
@@ -136,6 +151,7 @@ pub fn run(options: &Options) -> Result<()> {
         Ok(socket)
     })?;
 
+    lead(options, &listener)?;
     let before = arrivals(options)?;
     for _ in 0..options.times {
         send(&socket, &cases)?;
@@ -145,7 +161,30 @@ pub fn run(options: &Options) -> Result<()> {
     let arrived = wait(options, before, wanted)?;
     println!("sent={wanted} arrived={arrived}");
     expect(&cases, options.times);
-    listen(&listener, &cases)
+    listen(&listener, &cases, options.awaited)
+}
+
+/// Injects what goes first, and waits until all of it has arrived.
+fn lead(options: &Options, listener: &UdpSocket) -> Result<()> {
+    if options.lead == 0 {
+        return Ok(());
+    }
+    let plain = ["inject", &options.group, "--only", &options.only];
+    let plain = Options::augment_args(Command::new("inject")).try_get_matches_from(plain)?;
+    let plain = Options::from_arg_matches(&plain)?;
+    let cases = cases(&plain)?;
+    let socket = netns::within(&plain.from, || PacketSocket::open(&plain.device, false))?;
+
+    for _ in 0..options.lead {
+        send(&socket, &cases)?;
+    }
+    let wanted = options.lead * cases.iter().filter(|case| !case.frame.is_empty()).count() as u32;
+    let arrived = listened(listener, wanted, |_, _| ())?;
+    ensure!(
+        arrived >= wanted,
+        "only {arrived} of {wanted} arrived of what went first"
+    );
+    Ok(())
 }
 
 /// The frames to inject.
@@ -237,7 +276,7 @@ fn send(socket: &PacketSocket, cases: &[Case]) -> Result<()> {
 fn wait(options: &Options, before: u64, wanted: u64) -> Result<u64> {
     let mut last = (0, Instant::now());
 
-    while last.0 < wanted && last.1.elapsed() < Duration::from_secs(2) {
+    while last.0 < wanted && last.1.elapsed() < PATIENCE {
         thread::sleep(Duration::from_millis(5));
         let arrived = arrivals(options)? - before;
         if arrived != last.0 {
@@ -258,25 +297,38 @@ fn expect(cases: &[Case], times: u32) {
         .for_each(|(counter, count)| println!("expect {counter} {count}"));
 }
 
-/// Says what the container got, until nothing comes any more.
-fn listen(socket: &UdpSocket, cases: &[Case]) -> Result<()> {
+/// Says what the container got.
+fn listen(socket: &UdpSocket, cases: &[Case], awaited: u32) -> Result<()> {
     let mut lines = BTreeMap::<_, u32>::new();
-    let mut buffer = vec![0; 1 << 16];
-    let mut last = Instant::now();
 
-    while last.elapsed() < QUIET {
-        let Some(received) = udp::next(socket, &mut buffer)? else {
-            continue;
-        };
-        last = Instant::now();
-        *lines
-            .entry(line(&received, &buffer[..received.len], cases))
-            .or_default() += 1;
-    }
+    listened(socket, awaited, |received, bytes| {
+        *lines.entry(line(received, bytes, cases)).or_default() += 1;
+    })?;
     lines
         .iter()
         .for_each(|(line, times)| println!("{line} times={times}"));
     Ok(())
+}
+
+/// Receives until nothing comes any more, and waits longer where less than `awaited` came.
+/// Returns how many did.
+fn listened(
+    socket: &UdpSocket,
+    awaited: u32,
+    mut each: impl FnMut(&Received, &[u8]),
+) -> Result<u32> {
+    let mut buffer = vec![0; 1 << 16];
+    let mut last = Instant::now();
+    let mut count = 0;
+
+    while last.elapsed() < if count < awaited { PATIENCE } else { QUIET } {
+        if let Some(received) = udp::next(socket, &mut buffer)? {
+            each(&received, &buffer[..received.len]);
+            last = Instant::now();
+            count += 1;
+        }
+    }
+    Ok(count)
 }
 
 fn line(received: &Received, bytes: &[u8], cases: &[Case]) -> String {
