@@ -63,16 +63,16 @@ fi
 devices="nic0 vx100 br100 c1h"
 # traffic_of: the counters of all devices, and of the container's.
 traffic_of() {
-	local dev file
+	local dev file value
 
 	for dev in $devices; do
 		for file in /sys/class/net/"$dev"/statistics/{rx,tx}_{packets,bytes,dropped,errors}; do
-			echo "$dev ${file##*/} $(<"$file")"
+			read -r value <"$file"
+			echo "$dev ${file##*/} $value"
 		done
 	done
-	# shellcheck disable=SC2016
-	in_container sh -c 'cd /sys/class/net/eth0/statistics; for f in rx_packets rx_bytes rx_dropped rx_errors; do
-		echo "eth0 $f $(cat $f)"; done'
+	in_container grep '' /sys/class/net/eth0/statistics/rx_{packets,bytes,dropped,errors} |
+		sed 's|.*/|eth0 |; s/:/ /'
 }
 
 # moved_devices FUNCTION ARG...: by how much the devices' counters move.
