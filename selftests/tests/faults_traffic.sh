@@ -47,21 +47,28 @@ intact() {
 # Bytes of TCP that are much, even if all of them come twice, and datagrams.
 much=100000
 declare -A much_of=([tcp]=$((2 * much)) [udp]=300 [other]=300) amounts
-amount() { case $1 in tcp) cat "$RULES"/tcp/bytes ;; *) cat "$RULES/$1"/packets ;; esac; }
+# amount FLOW: how much of it has come; the other one has no rule.
+amount() {
+	case $1 in
+	tcp) cat "$RULES"/tcp/bytes ;;
+	udp) cat "$RULES"/udp/packets ;;
+	other) cat "$PRISM"/stats/unmatched ;;
+	esac
+}
 
-# moves RULE: what it names has come, and much of it since `amounts`.
+# moves FLOW: much of it has come since `amounts`.
 moves() { [ "$(amount "$1")" -ge $((amounts[$1] + much_of[$1])) ]; }
 
-# move_on DESCRIPTION RULE...: they do so from here on, where nothing fails any more.
+# move_on DESCRIPTION FLOW...: they do so from here on, where nothing fails any more.
 move_on() {
-	local what=$1 rule
+	local what=$1 each
 	shift
 
-	for rule; do
-		amounts[$rule]=$(amount "$rule")
+	for each; do
+		amounts[$each]=$(amount "$each")
 	done
-	for rule; do
-		check "$what: $rule moves on" wait_for 60 moves "$rule"
+	for each; do
+		check "$what: $each moves on" wait_for 60 moves "$each"
 	done
 }
 
@@ -140,7 +147,6 @@ in_all_modes() {
 		--window 24 --patience 400 --sizes "50,1000")
 	high udp vni=100 protocol=udp destination_port=5001
 	high tcp vni=100 protocol=tcp
-	rule other vni=100 protocol=udp destination_port=5002 class=normal
 	for mode in sync batch express; do
 		mode $mode
 		under_faults "$1, mode $mode"
