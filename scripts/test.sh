@@ -230,6 +230,12 @@ quick_in_debug="contexts kunit priority taps tc"
 # Of the rest those that make test-more has on the debug kernel, where the matrix has all.
 more_in_debug="breaker bridge counters delivery entry_hooks express faults gro histograms isolation learning netkit off reload routes rules security stack trace vxlan_kinds"
 
+# Of what the tools tell, the kernel has little part: the matrix has these on the stock kernel.
+of_tools="doctor prismctl_top prismd"
+
+# What looks at one thing after the other, or at what is refused, shows few data races.
+without_races="bad_input counters faults faults_traffic histograms kunit learning overload"
+
 # without TESTS NAME...: TESTS as run.sh in the guest has them, but for those, each as
 # often as it is named.
 without() {
@@ -301,13 +307,18 @@ guest_tests() {
 			# shellcheck disable=SC2086
 			[ -n "$is_more" ] && tests=$(without " $more_in_debug " $needs_cpus) || tests="--except $needs_cpus"
 			args+=(--smp 1)
+			[ -z "$is_matrix" ] || tests+=" $of_tools"
 			;;
 		cpus)
 			tests=${tests:-$needs_cpus}
+			[ -z "$is_matrix" ] || PRISM_BRIEF=1
 			args+=(--smp "8,maxcpus=64" --mem 2048)
 			;;
-		kcsan) tests=${tests:-$needs_cpus} ;;
-		7.2 | cloud | rt) [ -z "$is_matrix" ] || PRISM_BRIEF=1 ;;
+		# shellcheck disable=SC2086
+		kcsan) tests=${tests:-$(without "$needs_cpus" $without_races)} ;;
+		7.2 | cloud | rt)
+			[ -z "$is_matrix" ] || PRISM_BRIEF=1 tests=${tests:---except $of_tools}
+			;;
 		soak | debug-soak)
 			# In slices, as QEMU may end a guest at any time.
 			slices=$(((${SOAK:-30} * 60 + soak_slice - 1) / soak_slice))
