@@ -401,9 +401,9 @@ impl Tally {
     }
 
     fn report(&self, sent: u64, errors: u64, time: Duration) {
-        let missing = self
-            .missing(sent)
-            .map_or(String::new(), |(first, last)| format!(" missing={first}-{last}"));
+        let missing = self.missing(sent).map_or(String::new(), |(first, last)| {
+            format!(" missing={first}-{last}")
+        });
 
         println!(
             "sent={sent} received={} lost={}{missing} duplicate={} reordered={} corrupt={} \
