@@ -314,8 +314,10 @@ guest_tests() {
 			[ -z "$is_matrix" ] || PRISM_BRIEF=1
 			args+=(--smp "8,maxcpus=64" --mem 2048)
 			;;
-		# shellcheck disable=SC2086
-		kcsan) tests=${tests:-$(without "$needs_cpus" $without_races)} ;;
+		kcsan)
+			# shellcheck disable=SC2086
+			tests=${tests:-$(without "$needs_cpus" $without_races)}
+			;;
 		7.2 | cloud | rt)
 			[ -z "$is_matrix" ] || PRISM_BRIEF=1 tests=${tests:---except $of_tools}
 			;;
