@@ -156,8 +156,7 @@ pub fn run(options: &Options) -> Result<()> {
     for _ in 0..options.times {
         send(&socket, &cases)?;
     }
-    let real = cases.iter().filter(|case| !case.frame.is_empty()).count();
-    let wanted = real as u64 * u64::from(options.times);
+    let wanted = u64::from(number_of(&cases) * options.times);
     let arrived = wait(options, before, wanted)?;
     println!("sent={wanted} arrived={arrived}");
     expect(&cases, options.times);
@@ -178,7 +177,7 @@ fn lead(options: &Options, listener: &UdpSocket) -> Result<()> {
     for _ in 0..options.lead {
         send(&socket, &cases)?;
     }
-    let wanted = options.lead * cases.iter().filter(|case| !case.frame.is_empty()).count() as u32;
+    let wanted = number_of(&cases) * options.lead;
     let arrived = listened(listener, wanted, |_, _| ())?;
     ensure!(
         arrived >= wanted,
@@ -210,6 +209,11 @@ fn cases(options: &Options) -> Result<Vec<Case>> {
         }
     }
     Ok(cases)
+}
+
+/// How many of the cases are to be injected.
+fn number_of(cases: &[Case]) -> u32 {
+    cases.iter().filter(|case| !case.frame.is_empty()).count() as u32
 }
 
 fn recipe(options: &Options, pair: Pair) -> Result<Recipe> {
