@@ -144,8 +144,10 @@ host_tests() {
 	done
 }
 
-# What is not compiled by cargo, or little of it.
+# What is not compiled by cargo, or little of it, in the part host; and the part models.
 other_host_tests() {
+	[[ " $* " != *" models "* ]] || one models scripts/in-toolroot.sh selftests/model/spin.sh
+	[[ " $* " = *" host "* ]] || return 0
 	one no-panic scripts/in-toolroot.sh selftests/host/no-panic.sh
 	one units selftests/host/units.sh
 	one kdir scripts/in-toolroot.sh selftests/host/kdir.sh
@@ -317,6 +319,7 @@ guest_tests() {
 		kcsan)
 			# shellcheck disable=SC2086
 			tests=${tests:-$(without "$needs_cpus" $without_races)}
+			[ -z "$is_matrix" ] || PRISM_BRIEF=1
 			;;
 		7.2 | cloud | rt)
 			[ -z "$is_matrix" ] || PRISM_BRIEF=1 tests=${tests:---except $of_tools}
@@ -394,12 +397,13 @@ host_pid=$!
 mapfile -t kernels < <(for guest in "${guests[@]}"; do kernel_of "$guest"; done | sort -u)
 staged=1
 stage_all "${kernels[@]}" || staged=
-[[ " $* " != *" host "* ]] || other_host_tests
-[[ " $* " != *" models "* ]] || one models scripts/in-toolroot.sh selftests/model/spin.sh
 wait $host_pid
+# Of which much has a single thread: in the place of a guest.
+other_host_tests "$@" &
+[ -z "$staged" ] || run_guests "${guests[@]}"
+wait
 scripts/dependencies.sh keep "${crates[@]}"
 if [ -n "$staged" ]; then
-	run_guests "${guests[@]}"
 	for guest in "${guests[@]}"; do
 		echo "# guest $guest"
 		cat "$logs/$guest.log"

@@ -26,6 +26,9 @@ prepare() {
 	# Grace periods end at once: the tests are faster, and what relies on a longer
 	# one than it waits for is found sooner.
 	echo 1 >/sys/kernel/rcu_expedited
+	# Starting programs has the scheduler set its own timer over and over, at a tenth of the time
+	# where that is emulated.
+	[ ! -w /sys/kernel/debug/sched/features ] || echo NO_HRTICK >/sys/kernel/debug/sched/features
 	# A CPU that receives while the kernel turns its key for ingress hooks may, in QEMU, meet
 	# a breakpoint that has gone. Of many CPUs one does; with a user of the key it stays on.
 	[ "$(nproc)" -le 2 ] || tc qdisc add dev lo clsact
