@@ -83,26 +83,30 @@ remove_rules() {
 	[ ! -d "${dirs[0]}" ] || rmdir "${dirs[@]}"
 }
 
-# counters: the state of all counters, from where `counted` starts to count.
-counters() {
-	local file name
+# sums VARIABLE: each counter's sum over all CPUs, by its name. The file that has all of them is
+# read in a hundredth of the time that a file for each takes.
+sums() {
+	local -n sum=$1
+	local lines line counts
 
-	before=()
-	for file in "$PRISM"/stats/*; do
-		name=${file##*/}
-		read -r "before[$name]" <"$file"
+	mapfile -t lines </sys/kernel/debug/prism/counters
+	sum=()
+	for line in "${lines[@]:1}"; do
+		counts=${line#* }
+		sum[${line%% *}]=$((${counts// /+}))
 	done
 }
 
+# counters: the state of all counters, from where `counted` starts to count.
+counters() { sums before; }
+
 # counted: in delta, how much each counter has moved since.
 counted() {
-	local file name now
+	local name
 
-	delta=()
-	for file in "$PRISM"/stats/*; do
-		name=${file##*/}
-		read -r now <"$file"
-		delta[$name]=$((now - ${before[$name]:-0}))
+	sums delta
+	for name in "${!delta[@]}"; do
+		delta[$name]=$((delta[$name] - ${before[$name]:-0}))
 	done
 }
 

@@ -7,8 +7,8 @@ trap ended_early EXIT
 
 table=/sys/kernel/debug/prism/counters
 
-# sums: each counter, all CPUs together.
-sums() {
+# sums_of_cpus: each counter, all CPUs together.
+sums_of_cpus() {
 	awk 'NR > 1 { sum = 0; for (i = 2; i <= NF; i++) sum += $i; print $1, sum }' $table | LC_ALL=C sort
 }
 
@@ -22,7 +22,7 @@ in_sysfs() {
 	done | LC_ALL=C sort
 }
 
-is_the_same() { [ "$(sums)" = "$(in_sysfs)" ]; }
+is_the_same() { [ "$(sums_of_cpus)" = "$(in_sysfs)" ]; }
 
 underlay
 overlay_bridge
@@ -36,7 +36,7 @@ isolate 0
 
 # Some count what comes by itself meanwhile.
 check "the CPUs' counters are all that there are" wait_for 5 is_the_same
-at_least "packets were counted" "$(sums | sed -n 's/^delivered //p')" 40
+at_least "packets were counted" "$(sums_of_cpus | sed -n 's/^delivered //p')" 40
 read -r heading <$table
 expected=counter
 IFS=- read -r first last </sys/devices/system/cpu/possible
