@@ -209,8 +209,30 @@ stage_all() {
 	return $rc
 }
 
-# Tests in which CPUs meet; the others look at one packet after the other.
-needs_cpus="accelerate bad_input batch bridge churn contexts counters delivery express faults faults_traffic histograms isolation isolation_limits kunit learning lifetimes off order overload receivers reload rules soak taps tc trace turns"
+# tests_with [-]WORD...: those that have each of these words in scripts/tests, or have it not.
+tests_with() {
+	awk -v words="$*" '
+		/^#/ { next }
+		{
+			rest = $0 " "
+			sub(/^[^ ]+/, "", rest)
+			n = split(words, wanted)
+			for (i = 1; i <= n; i++) {
+				is_not = sub(/^-/, "", wanted[i])
+				if ((index(rest, " " wanted[i] " ") != 0) == is_not)
+					next
+			}
+			print $1
+		}' scripts/tests | xargs
+}
+
+# all_have_lines: each test that there is has one there, and no other.
+all_have_lines() {
+	local difference
+
+	difference=$(diff <(tests_with | tr ' ' '\n') <(basename -s .sh selftests/tests/*.sh)) ||
+		die "scripts/tests and selftests/tests differ: $(grep '^[<>]' <<<"$difference" | xargs)"
+}
 
 # kernel_of GUEST
 kernel_of() {
@@ -224,42 +246,17 @@ kernel_of() {
 # Seconds of one run of the test soak, in the part of that name.
 soak_slice=300
 
-# Tests that take longest, and those on the debug kernel that are quick and reach most of
-# what can go wrong with memory and locks.
-slow="accelerate batch churn differential displaced express express_ways forged gro isolation lifetimes malformed malformed_ipv6 netfilter order overload prismctl_top prismd receivers reload routes rules scrub security shapes stack tag_stays trace turns underlays vxlan_kinds"
-quick_in_debug="contexts kunit priority taps tc"
-
-# Of the rest those that make test-more has on the debug kernel, where the matrix has all.
-more_in_debug="breaker bridge counters delivery entry_hooks express faults gro histograms isolation learning netkit off reload routes rules security stack trace vxlan_kinds"
-
-# Of what the tools tell, the kernel has little part: the matrix has these on the stock kernel.
-of_tools="doctor prismctl_top prismd"
-
-# What looks at one thing after the other, or at what is refused, shows few data races.
-without_races="bad_input counters faults faults_traffic histograms kunit learning overload"
-
-# without TESTS NAME...: TESTS as run.sh in the guest has them, but for those, each as
-# often as it is named.
+# without TESTS NAME...: TESTS but for those, each as often as it is named.
 without() {
-	local tests=$1 name
+	local tests=" $1 " name
 	shift
 
-	case $tests in
-	'') echo "--except $*" ;;
-	--except*) echo "$tests $*" ;;
-	*)
-		tests=" $tests "
-		for name; do
-			tests=${tests/ $name / }
-		done
-		read -r tests <<<"$tests"
-		echo "$tests"
-		;;
-	esac
+	for name; do
+		tests=${tests/ $name / }
+	done
+	read -r tests <<<"$tests"
+	echo "$tests"
 }
-
-# both "NAME..." "NAME...": the names that are in both.
-both() { words <<<"$1" | grep -xFf <(words <<<"$2") | xargs; }
 
 # A CPU that meets code which another one is patching: QEMU may have it run a
 # breakpoint that has gone, and the kernel dies of one that it does not know.
@@ -281,7 +278,6 @@ functional_tests() {
 		[ $rc = 125 ] && [ $tries != 3 ] && met_old_breakpoint "$console" || return $rc
 		cp "$console" "${console%.log}-$attempt.log"
 		tests=$(without "$tests" "${ended[@]}")
-		# Without names, a guest would run all there are.
 		[ -n "$tests" ] || return $rc
 		echo "# started again: QEMU had the kernel run a breakpoint that was gone (${console%.log}-$attempt.log)"
 	done
@@ -301,28 +297,25 @@ guest_tests() {
 			--icount --cmd "exec bash /prism/selftests/latency/run.sh")
 	else
 		case $guest in
-		quick) tests=${tests:---except $slow} ;;
-		slow) tests=${tests:-$slow} ;;
-		debug-quick) tests=${tests:-$quick_in_debug} ;;
-		debug-1) [ -n "$is_more" ] && tests=$(both "$needs_cpus" "$more_in_debug") || tests=$needs_cpus ;;
+		quick) tests=${tests:-$(tests_with -slow)} ;;
+		slow) tests=${tests:-$(tests_with slow)} ;;
+		debug-quick) tests=${tests:-$(tests_with debug)} ;;
+		debug-1) tests=$(tests_with cpus ${is_more:+more}) ;;
 		debug-2)
-			# shellcheck disable=SC2086
-			[ -n "$is_more" ] && tests=$(without " $more_in_debug " $needs_cpus) || tests="--except $needs_cpus"
+			tests=$(tests_with -cpus ${is_more:+more} ${is_matrix:+-tools})
 			args+=(--smp 1)
-			[ -z "$is_matrix" ] || tests+=" $of_tools"
 			;;
 		cpus)
-			tests=${tests:-$needs_cpus}
+			tests=${tests:-$(tests_with cpus)}
 			[ -z "$is_matrix" ] || PRISM_BRIEF=1
 			args+=(--smp "8,maxcpus=64" --mem 2048)
 			;;
 		kcsan)
-			# shellcheck disable=SC2086
-			tests=${tests:-$(without "$needs_cpus" $without_races)}
+			tests=${tests:-$(tests_with cpus -calm)}
 			[ -z "$is_matrix" ] || PRISM_BRIEF=1
 			;;
 		7.2 | cloud | rt)
-			[ -z "$is_matrix" ] || PRISM_BRIEF=1 tests=${tests:---except $of_tools}
+			[ -z "$is_matrix" ] || PRISM_BRIEF=1 tests=${tests:-$(tests_with -tools)}
 			;;
 		soak | debug-soak)
 			# In slices, as QEMU may end a guest at any time.
@@ -333,7 +326,7 @@ guest_tests() {
 			;;
 		esac
 		args+=(--net "virtio,e1000e,rtl8139" --append "kunit.enable=1 kunit.autorun=0")
-		run=(functional_tests "$kernel" "$guest" "$tests" "${args[@]}")
+		run=(functional_tests "$kernel" "$guest" "${tests:-$(tests_with)}" "${args[@]}")
 	fi
 
 	ktap "$guest" "${run[@]}" || :
@@ -382,6 +375,7 @@ guests_of() {
 	esac
 }
 
+all_have_lines
 # What takes longest starts first.
 guests=()
 for part in soak debug kcsan cpus rt stock quick slow 7.2 cloud latency; do

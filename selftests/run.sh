@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# run.sh [--except] [TEST...]: the functional tests, inside a guest and as root. A
-# test is a file in tests/, named with or without .sh; all of them without
-# arguments, and all others with --except.
+# run.sh [TEST...]: the functional tests, inside a guest and as root. A test is a
+# file in tests/, named with or without .sh; all of them without arguments.
 # Prints KTAP, a subtest for each file. Environment:
 #   PRISM_THOROUGH=1  more of everything
 #   PRISM_BRIEF=1     as little as on a slow kernel
@@ -91,11 +90,6 @@ result() {
 tests=()
 if [ $# = 0 ]; then
 	tests=("$SELFTESTS"/tests/*.sh)
-elif [ "$1" = --except ]; then
-	for file in "$SELFTESTS"/tests/*.sh; do
-		name=${file##*/}
-		[[ " $* " == *" ${name%.sh} "* ]] || tests+=("$file")
-	done
 else
 	for name; do
 		tests+=("$SELFTESTS/tests/${name%.sh}.sh")
