@@ -106,6 +106,14 @@ fn all_problems_are_told() {
     assert!(found.is_sorted(), "{found:?}");
 }
 
+// toml_edit 0.23 panicked on these.
+#[test]
+fn what_is_no_toml_is_told() {
+    for text in ["==\n[.", "==\n[._[._", "={=<=u=="] {
+        assert!(!problems(text).is_empty(), "{text}");
+    }
+}
+
 #[test]
 fn a_problem_shows_its_line() {
     let Problems(problems) = "\tquantum = 'ä' # ö".parse::<State>().unwrap_err();
