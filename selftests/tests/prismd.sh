@@ -110,6 +110,17 @@ equal "then nothing would change" "$status $out" "0 "
 prismd --remove
 equal "they are removed" "$status $(names)" "0 *" "$complaint"
 matches "which is said" "$complaint" "INFO 2 rules removed"
+# Who waits for his turn looks when he has it.
+exec {lock}>>/run/prism.lock
+flock $lock
+prismd --once {lock}>&- &
+once_pid=$!
+pause 1
+engine stop $web
+exec {lock}>&-
+wait $once_pid
+equal "nothing is made for one that has stopped by then" "$(names)" '*'
+engine run $web web "net:$net=$c1_ip,$c1_ip6" io.prism.class=high io.prism.ports=5001/udp io.prism.rate=50000
 
 # What systemd has connected to the journal goes there, as the journal wants it.
 journal=/run/systemd/journal/socket

@@ -159,8 +159,8 @@ impl Module {
         let dir = self.dir(name)?;
 
         Ok(Counts {
-            packets: number(&dir.join("packets"))?,
-            bytes: number(&dir.join("bytes"))?,
+            packets: number(&dir.join("packets")).map_err(|why| or_gone(why, name, &dir))?,
+            bytes: number(&dir.join("bytes")).map_err(|why| or_gone(why, name, &dir))?,
         })
     }
 
@@ -215,14 +215,14 @@ impl Target for Module {
 
         for field in Field::ALL {
             let path = dir.join(field.name());
-            let text = read(&path)?;
+            let text = read(&path).map_err(|why| or_gone(why, name, &dir))?;
 
             field
                 .set(&mut rule, &text)
                 .map_err(|_| unknown(path, text))?;
         }
         let path = dir.join("enabled");
-        let text = read(&path)?;
+        let text = read(&path).map_err(|why| or_gone(why, name, &dir))?;
         rule.enabled = parse_bool(&text).map_err(|_| unknown(path, text))?;
         Ok(rule)
     }
@@ -304,6 +304,14 @@ fn read(path: &Path) -> Result<String, Error> {
     Ok(text.trim_end().to_owned())
 }
 
+/// What a failure to read a rule's file means where the rule has gone meanwhile.
+fn or_gone(why: Error, name: &str, dir: &Path) -> Error {
+    match dir.is_dir() {
+        true => why,
+        false => Error::NoRule(name.to_owned()),
+    }
+}
+
 fn number(path: &Path) -> Result<u64, Error> {
     let text = read(path)?;
 
@@ -349,6 +357,11 @@ fn write(path: &Path, text: &str, what: impl FnOnce() -> String) -> Result<(), E
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs::File,
+        io::Write, //
+    };
+
     use super::*;
 
     /// Files as the module has them, with a rule `cache`.
@@ -412,6 +425,27 @@ mod tests {
             ),
             "{why}"
         );
+    }
+
+    #[test]
+    fn a_rule_that_goes_while_it_is_read_is_none() {
+        let (dir, module) = files();
+        let rule = dir.path().join("rules/cache");
+        let vni = rule.join("vni");
+
+        fs::remove_file(&vni).unwrap();
+        nix::unistd::mkfifo(&vni, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Opened, when it is being read.
+                let mut file = File::options().write(true).open(&vni).unwrap();
+
+                fs::remove_dir_all(&rule).unwrap();
+                file.write_all(b"42\n").unwrap();
+            });
+            assert!(matches!(module.rule("cache"), Err(Error::NoRule(_))));
+        });
+        assert!(module.state().unwrap().rules.is_empty());
     }
 
     #[test]

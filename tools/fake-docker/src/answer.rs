@@ -4,7 +4,8 @@
 
 use std::{
     collections::HashMap,
-    convert::Infallible, //
+    convert::Infallible,
+    time::Duration, //
 };
 
 use futures_util::stream::{
@@ -35,7 +36,10 @@ use serde_json::{
     json,
     Value, //
 };
-use tokio::sync::mpsc;
+use tokio::{
+    sync::mpsc,
+    time::sleep, //
+};
 
 use crate::{
     is_wanted,
@@ -44,7 +48,8 @@ use crate::{
     Filters,
     Network,
     Shared,
-    State, //
+    State,
+    Trouble, //
 };
 
 type Body =
@@ -53,7 +58,7 @@ type Body =
 /// The version of the API, that of Docker 20.10.
 const VERSION: &str = "1.41";
 
-pub(crate) fn answer(state: &Shared, request: &Request<Incoming>) -> Response<Body> {
+pub(crate) async fn answer(state: &Shared, request: &Request<Incoming>) -> Response<Body> {
     let path = request.uri().path();
     let query = request.uri().query().unwrap_or_default();
     let query: HashMap<String, String> = form_urlencoded::parse(query.as_bytes())
@@ -86,6 +91,14 @@ pub(crate) fn answer(state: &Shared, request: &Request<Incoming>) -> Response<Bo
             json_answer(&list)
         }
         ["containers", id, "json"] => {
+            let trouble = || lock(state).trouble.get(*id).copied();
+
+            while trouble() == Some(Trouble::Silence) {
+                sleep(Duration::from_millis(1)).await;
+            }
+            if trouble() == Some(Trouble::Failure) {
+                return failure(StatusCode::INTERNAL_SERVER_ERROR, "out of order");
+            }
             let state = lock(state);
 
             match state.containers.get(*id) {
@@ -137,7 +150,7 @@ fn events(state: &Shared, query: &HashMap<String, String>) -> Response<Body> {
 
     // The engine, too, begins to answer before it listens to itself.
     tokio::spawn(async move {
-        tokio::time::sleep(lag).await;
+        sleep(lag).await;
         let mut state = lock(&state);
 
         for (time, event) in &state.events {

@@ -101,6 +101,17 @@ struct State {
     requests: Vec<String>,
     lag: Duration,
     tear: Tear,
+    /// What is wrong with containers, by ID.
+    trouble: BTreeMap<String, Trouble>,
+}
+
+/// What becomes of who asks about a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// There is no answer before it has recovered, as while it is being started.
+    Silence,
+    /// The answer is an error.
+    Failure,
 }
 
 /// Where lines of events are torn.
@@ -225,6 +236,16 @@ impl Engine {
         self.state().tear = Tear::BeforeEnd;
     }
 
+    /// Something is wrong with a container, or no longer.
+    pub fn set_trouble(&self, id: &str, trouble: Option<Trouble>) {
+        let mut state = self.state();
+
+        match trouble {
+            Some(trouble) => state.trouble.insert(id.to_owned(), trouble),
+            None => state.trouble.remove(id),
+        };
+    }
+
     /// Who follows what happens.
     pub fn followers(&self) -> usize {
         let mut state = self.state();
@@ -328,9 +349,11 @@ async fn serve(listener: UnixListener, state: Shared) {
         while connections.try_join_next().is_some() {}
         connections.spawn(async move {
             let service = service_fn(|request| {
-                let answer = answer::answer(&state, &request);
+                let state = state.clone();
 
-                async move { Ok::<_, std::convert::Infallible>(answer) }
+                async move {
+                    Ok::<_, std::convert::Infallible>(answer::answer(&state, &request).await)
+                }
             });
 
             http1::Builder::new()

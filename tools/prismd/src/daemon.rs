@@ -5,8 +5,7 @@
 use std::{
     collections::{
         BTreeMap,
-        BTreeSet,
-        HashMap, //
+        BTreeSet, //
     },
     convert::Infallible,
     sync::Arc,
@@ -32,10 +31,7 @@ use tracing::{
 
 use crate::{
     backoff::Backoff,
-    container::{
-        Container,
-        Network, //
-    },
+    container::Network,
     desired::Desired,
     engine::{
         Engine,
@@ -52,6 +48,11 @@ use crate::{
     label::{
         Asked,
         CLASS, //
+    },
+    looks::{
+        Found,
+        Looks,
+        Told, //
     },
     own::short,
     report::Report,
@@ -77,8 +78,8 @@ struct Watched {
     is_refused: bool,
     /// What was said of it.
     notes: Vec<String>,
-    /// What its rules are for, kept as long as there is such a container.
-    networks: Vec<Arc<Network>>,
+    /// What its rules are for, which others need not ask for as long as there is such a container.
+    _networks: Vec<Arc<Network>>,
 }
 
 /// The daemon.
@@ -89,8 +90,9 @@ pub(crate) struct Daemon<K> {
     left_out: Option<LeftOutFile>,
     /// By the short forms of their IDs.
     watched: BTreeMap<String, Watched>,
-    /// By their IDs.
-    networks: HashMap<String, Arc<Network>>,
+    /// Containers of which the engine has not told what they are to have, by the short forms of their
+    /// IDs, with why not where it was asked. Their rules stay as they are.
+    untold: BTreeMap<String, Option<String>>,
     /// Whether it is known which containers run. Before that, all rules would seem to be of none.
     is_informed: bool,
     pending: Pending,
@@ -119,7 +121,7 @@ impl<K: Kernel> Daemon<K> {
             report,
             left_out: None,
             watched: BTreeMap::new(),
-            networks: HashMap::new(),
+            untold: BTreeMap::new(),
             is_informed: false,
             pending: Pending::default(),
             retries: Backoff::new(RULES),
@@ -147,6 +149,8 @@ impl<K: Kernel> Daemon<K> {
             let connected = self.report.connections();
             let Err(why) = self.follow(path, changed).await;
 
+            // What was told last.
+            self.sync();
             self.report.set_engine(false);
             if self.report.connections() != connected {
                 backoff.reset();
@@ -162,7 +166,7 @@ impl<K: Kernel> Daemon<K> {
             while Instant::now() < until {
                 tokio::select! {
                     () = sleep_until(until) => (),
-                    () = self.disturbed(changed) => self.sync().await,
+                    () = self.disturbed(changed) => self.sync(),
                 }
             }
         }
@@ -174,30 +178,29 @@ impl<K: Kernel> Daemon<K> {
         // Before what there is, so that nothing is missed.
         let mut events = engine.events().await?;
 
-        self.reload(&engine).await?;
+        let mut looks = self.begin(&engine).await?;
         self.report.set_engine(true);
         info!(
             "connected to the Docker engine at {path}; {} containers have {CLASS}",
-            self.watched.len()
+            self.untold.len()
         );
-        self.sync().await;
+        self.sync();
         loop {
             tokio::select! {
                 event = events.next() => {
-                    let mut batch = BTreeSet::new();
-
-                    self.note(event.ok_or(Error::Closed)??, &mut batch);
+                    self.note(event.ok_or(Error::Closed)??, &mut looks);
                     while let Some(event) = events.try_next() {
-                        self.note(event?, &mut batch);
-                    }
-                    for id in batch {
-                        self.refresh(&engine, &id).await?;
-                    }
-                    if self.pending.is_any() {
-                        self.sync().await;
+                        self.note(event?, &mut looks);
                     }
                 }
-                () = self.disturbed(changed) => self.sync().await,
+                told = looks.next() => {
+                    self.learn(told);
+                    while let Some(told) = looks.try_next() {
+                        self.learn(told);
+                    }
+                    self.sync();
+                }
+                () = self.disturbed(changed) => self.sync(),
             }
         }
     }
@@ -219,83 +222,106 @@ impl<K: Kernel> Daemon<K> {
     }
 
     /// Adds the container of an event to those that are to be looked at, if it matters.
-    fn note(&self, event: Event, batch: &mut BTreeSet<String>) {
+    fn note(&self, event: Event, looks: &mut Looks) {
         let Event { container, about } = event;
-        let is_watched = self.watched.contains_key(short(&container));
+        let id = short(&container);
+        let is_known = self.watched.contains_key(id) || self.untold.contains_key(id);
 
         match about {
             About::Asking => (),
-            About::Incomplete if !is_watched => {
+            About::Incomplete if !is_known => {
                 warn!(
                     "container {}: it has labels of ours, but not {CLASS}: no rule",
-                    short(&container)
+                    id
                 );
                 return;
             }
-            _ if !is_watched => return,
+            _ if !is_known => return,
             _ => (),
         }
-        batch.insert(container);
+        looks.add(container);
     }
 
-    /// Looks at all containers.
-    pub(crate) async fn reload(&mut self, engine: &Engine) -> Result<(), Error> {
-        let ids = engine.asking().await?;
-        let known: BTreeSet<&str> = ids.iter().map(|id| short(id)).collect();
+    /// Begins anew, with the containers that run now.
+    async fn begin(&mut self, engine: &Engine) -> Result<Looks, Error> {
+        let mut looks = Looks::new(engine);
 
-        self.watched.retain(|id, _| known.contains(id.as_str()));
-        self.networks.clear();
-        for id in &ids {
-            self.refresh(engine, id).await?;
+        self.untold.clear();
+        for id in engine.asking().await? {
+            self.untold.insert(short(&id).to_owned(), None);
+            looks.add(id);
         }
+        let untold = &self.untold;
+        self.watched.retain(|id, _| untold.contains_key(id));
         self.is_informed = true;
         self.pending.are_all = true;
-        Ok(())
+        Ok(looks)
     }
 
-    /// Looks at a container.
-    async fn refresh(&mut self, engine: &Engine, id: &str) -> Result<(), Error> {
-        let told = engine.container(id).await?;
+    /// Looks at all containers, once.
+    pub(crate) async fn reload(&mut self, engine: &Engine) -> Result<(), Error> {
+        let mut looks = self.begin(engine).await?;
 
-        match told.and_then(Container::new) {
-            Some(container) => self.look_at(engine, &container).await?,
-            None => self.forget(id),
+        while !looks.are_done() {
+            self.learn(looks.next().await);
         }
         Ok(())
     }
 
-    fn forget(&mut self, id: &str) {
-        if let Some(Watched { name, .. }) = self.watched.remove(short(id)) {
+    /// Takes note of what the engine tells of a container.
+    fn learn(&mut self, told: Told) {
+        let id = short(&told.id).to_owned();
+
+        match told.answer {
+            Ok(found) => {
+                if self.untold.remove(&id).is_some() {
+                    self.pending.some.insert(id.clone());
+                }
+                match found {
+                    Some(found) => self.look_at(id, &found),
+                    None => self.forget(id),
+                }
+            }
+            Err(why) => {
+                let why = why.to_string();
+
+                if self.untold.get(&id).is_none_or(|said| said.is_none()) {
+                    warn!("container {id}: {why}; its rules stay as they are until it tells");
+                }
+                self.untold.insert(id, Some(why));
+            }
+        }
+    }
+
+    fn forget(&mut self, id: String) {
+        if let Some(Watched { name, .. }) = self.watched.remove(&id) {
             debug!("container {name} has stopped");
-            self.pending.some.insert(short(id).to_owned());
-            self.networks
-                .retain(|_, network| Arc::strong_count(network) > 1);
+            self.pending.some.insert(id);
         }
     }
 
-    async fn look_at(&mut self, engine: &Engine, container: &Container) -> Result<(), Error> {
+    fn look_at(&mut self, id: String, found: &Found) {
+        let Found {
+            container,
+            networks,
+        } = found;
         let mut watched = Watched {
             name: container.name.clone(),
             desired: Desired::default(),
             is_refused: false,
             notes: Vec::new(),
-            networks: Vec::new(),
+            _networks: networks.values().cloned().collect(),
         };
 
         match Asked::new(&container.labels) {
             Ok(Some(asked)) => {
-                for endpoint in &container.endpoints {
-                    watched
-                        .networks
-                        .extend(self.network(engine, &endpoint.network).await?);
-                }
-                let networks = |id: &str| self.networks.get(id).map(|network| &**network);
+                let networks = |id: &str| networks.get(id).map(|network| &**network);
 
                 watched.desired = Desired::new(container, &asked, networks);
             }
             Ok(None) => {
-                self.forget(&container.id);
-                return Ok(());
+                self.forget(id);
+                return;
             }
             Err(bad) => {
                 watched.is_refused = true;
@@ -312,7 +338,6 @@ impl<K: Kernel> Daemon<K> {
                 .notes
                 .push(format!("{of}no rule: {}", lacking.reason));
         }
-        let id = short(&container.id).to_owned();
         let said = self.watched.get(&id).map(|before| &before.notes);
         if said != Some(&watched.notes) {
             for note in &watched.notes {
@@ -321,38 +346,27 @@ impl<K: Kernel> Daemon<K> {
         }
         self.watched.insert(id.clone(), watched);
         self.pending.some.insert(id);
-        Ok(())
     }
 
-    /// What is known of a network, if there is one.
-    async fn network(&mut self, engine: &Engine, id: &str) -> Result<Option<Arc<Network>>, Error> {
-        if let Some(network) = self.networks.get(id) {
-            return Ok(Some(network.clone()));
-        }
-        let network = engine.network(id).await?.map(Network::new).map(Arc::new);
-
-        if let Some(network) = &network {
-            self.networks.insert(id.to_owned(), network.clone());
-        }
-        Ok(network)
-    }
-
-    /// Makes the rules of the containers that are pending what they are to be.
-    async fn sync(&mut self) {
+    /// Makes the rules of the containers that are pending what they are to be, or does so later, where
+    /// somebody else changes something.
+    fn sync(&mut self) {
         if !self.is_informed {
             return;
         }
-        // Nothing is awaited while it is held.
-        let guard = loop {
-            match self.kernel.try_lock() {
-                Ok(Some(guard)) => break Ok(guard),
-                Ok(None) => tokio::time::sleep(LOCK).await,
-                Err(why) => break Err(why),
-            }
-        };
+        if self.pending.is_any() {
+            let done = match self.kernel.try_lock() {
+                Ok(Some(_guard)) => self.carry_out(),
+                Ok(None) => {
+                    self.retry = Some(Instant::now() + LOCK);
+                    Ok(())
+                }
+                Err(why) => Err(why),
+            };
 
-        if let Err(why) = guard.and_then(|_guard| self.carry_out()) {
-            self.complain(&why);
+            if let Err(why) = done {
+                self.complain(&why);
+            }
         }
         self.publish();
         self.say_who_is_left_out();
@@ -407,7 +421,11 @@ impl<K: Kernel> Daemon<K> {
 
     /// What has to be done.
     pub(crate) fn todo(&self, module: &K::Module) -> Result<Todo, ModuleError> {
-        let of = (!self.pending.are_all).then_some(&self.pending.some);
+        let Pending { are_all, some } = &self.pending;
+        let is_meant = |id: &str| match are_all {
+            true => !self.untold.contains_key(id),
+            false => some.contains(id),
+        };
         let rules = |watched: &Watched| -> Rules {
             let rules = watched.desired.rules.iter();
 
@@ -418,22 +436,22 @@ impl<K: Kernel> Daemon<K> {
         let wanted = self
             .watched
             .iter()
-            .filter(|(id, _)| of.is_none_or(|of| of.contains(*id)))
+            .filter(|(id, _)| is_meant(id))
             .map(|(id, watched)| (id.clone(), rules(watched)))
             .collect();
 
-        Todo::new(module, &wanted, of)
+        Todo::new(module, &wanted, is_meant)
     }
 
     /// Does what is to be done, now.
     pub(crate) fn settle(&mut self) -> Result<bool, ModuleError> {
         self.carry_out()?;
-        Ok(self.pending.some.is_empty())
+        Ok(self.pending.some.is_empty() && self.untold.is_empty())
     }
 
-    /// Whether the labels of each container are good.
-    pub(crate) fn are_labels_good(&self) -> bool {
-        self.watched.values().all(|watched| !watched.is_refused)
+    /// Whether each container is known and its labels are good.
+    pub(crate) fn are_containers_good(&self) -> bool {
+        self.untold.is_empty() && self.watched.values().all(|watched| !watched.is_refused)
     }
 
     /// Says once what is wrong with the module, and what becomes of it.
@@ -473,8 +491,11 @@ impl<K: Kernel> Daemon<K> {
         });
         let refused = self.watched.values().filter(|of| of.is_refused).count();
 
+        let untold = self.untold.values().filter(|why| why.is_some()).count();
+
         self.report.set(
             self.watched.len(),
+            untold,
             refused,
             self.foreign.len(),
             rules.collect(),

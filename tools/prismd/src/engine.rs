@@ -4,6 +4,7 @@
 
 use std::{
     collections::HashMap,
+    future::Future,
     io,
     time::Duration, //
 };
@@ -28,8 +29,8 @@ use crate::{
     label::CLASS, //
 };
 
-/// How long the engine may take to answer, in seconds.
-const PATIENCE: u64 = 60;
+/// How long the engine may take to answer, all of it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why the engine does not answer as it should.
 #[derive(Debug, thiserror::Error)]
@@ -74,9 +75,8 @@ impl Engine {
                 path: path.to_owned(),
                 why,
             })?;
-        let docker = Docker::connect_with_unix(path, PATIENCE, API_DEFAULT_VERSION)?
-            .negotiate_version()
-            .await?;
+        let docker = Docker::connect_with_unix(path, PATIENCE.as_secs(), API_DEFAULT_VERSION)?;
+        let docker = in_time(docker.negotiate_version()).await??;
         let version = docker.client_version();
 
         // Paths of Bollard's have no version, and mean the engine's latest one.
@@ -90,11 +90,8 @@ impl Engine {
     pub(crate) async fn events(&self) -> Result<Events, Error> {
         let Self { docker, path } = self;
         let version = docker.client_version().to_string();
-        let patience = Duration::from_secs(PATIENCE);
 
-        Ok(timeout(patience, Events::follow(path, &version))
-            .await
-            .map_err(|_elapsed| Error::Silent)??)
+        Ok(in_time(Events::follow(path, &version)).await??)
     }
 
     /// The IDs of the containers that run and ask for something.
@@ -103,7 +100,7 @@ impl Engine {
         let options = ListContainersOptionsBuilder::new()
             .filters(&filters)
             .build();
-        let list = self.docker.list_containers(Some(options)).await?;
+        let list = in_time(self.docker.list_containers(Some(options))).await??;
 
         Ok(list.into_iter().filter_map(|summary| summary.id).collect())
     }
@@ -113,13 +110,18 @@ impl Engine {
         &self,
         id: &str,
     ) -> Result<Option<ContainerInspectResponse>, Error> {
-        present(self.docker.inspect_container(id, None).await)
+        present(in_time(self.docker.inspect_container(id, None)).await?)
     }
 
     /// All of a network, if there is one.
     pub(crate) async fn network(&self, id: &str) -> Result<Option<NetworkInspect>, Error> {
-        present(self.docker.inspect_network(id, None).await)
+        present(in_time(self.docker.inspect_network(id, None)).await?)
     }
+}
+
+/// What the engine answers. Bollard itself waits for ever for the end of an answer that has begun.
+async fn in_time<T>(answer: impl Future<Output = T>) -> Result<T, Error> {
+    timeout(PATIENCE, answer).await.map_err(|_| Error::Silent)
 }
 
 /// The request with the version of the API in its path.

@@ -14,6 +14,7 @@ mod http;
 mod kernel;
 mod label;
 mod log;
+mod looks;
 mod own;
 mod report;
 mod sync;
@@ -160,8 +161,9 @@ async fn look(cli: &Cli) -> Result<Daemon<Running>, Error> {
 
 /// Makes the rules what they are to be, once.
 async fn once(cli: &Cli) -> Result<ExitCode, Error> {
-    let mut daemon = look(cli).await?;
+    // Before anything is known, as a daemon may change rules and what is known grows old.
     let _lock = Lock::take()?;
+    let mut daemon = look(cli).await?;
 
     match daemon.settle()? {
         true => Ok(ExitCode::SUCCESS),
@@ -178,7 +180,7 @@ async fn check(cli: &Cli) -> Result<ExitCode, Error> {
     for name in &todo.foreign {
         warn!("rule {name} has a name of ours, but is not of our making: it is left alone");
     }
-    let is_fine = todo.is_empty() && daemon.are_labels_good();
+    let is_fine = todo.is_empty() && daemon.are_containers_good();
     Ok(ExitCode::from(u8::from(!is_fine)))
 }
 
@@ -186,7 +188,7 @@ async fn check(cli: &Cli) -> Result<ExitCode, Error> {
 fn remove() -> Result<ExitCode, Error> {
     let module = Module::open()?;
     let _lock = Lock::take()?;
-    let done = Todo::new(&module, &BTreeMap::new(), None)?.carry_out(&module);
+    let done = Todo::new(&module, &BTreeMap::new(), |_| true)?.carry_out(&module);
 
     info!("{} rules removed", done.removed);
     for failure in done.failed.values() {

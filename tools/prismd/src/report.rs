@@ -43,6 +43,7 @@ struct Inner {
     is_connected: bool,
     connections: u64,
     containers: usize,
+    untold: usize,
     refused: usize,
     foreign: usize,
     made: u64,
@@ -91,6 +92,7 @@ impl Report {
     pub(crate) fn set(
         &self,
         containers: usize,
+        untold: usize,
         refused: usize,
         foreign: usize,
         rules: Rules,
@@ -99,6 +101,7 @@ impl Report {
         let mut inner = self.inner();
 
         inner.containers = containers;
+        inner.untold = untold;
         inner.refused = refused;
         inner.foreign = foreign;
         inner.rules = rules;
@@ -163,8 +166,13 @@ fn own(encoder: &mut DescriptorEncoder<'_>, inner: &Inner) -> fmt::Result {
             inner.containers as u64,
         ),
         (
+            "prismd_containers_untold",
+            "Containers that have it of which the engine does not tell more",
+            inner.untold as u64,
+        ),
+        (
             "prismd_containers_refused",
-            "Those of them whose labels are wrong",
+            "Containers whose labels are wrong",
             inner.refused as u64,
         ),
         (

@@ -52,7 +52,8 @@ pub(crate) struct Done {
 }
 
 impl Todo {
-    /// What has to be done for the containers in `of`, or for all, to have the rules in `wanted`.
+    /// What has to be done for the containers that are meant to have the rules in `wanted`, which are of
+    /// such containers.
     ///
     /// # Errors
     ///
@@ -60,7 +61,7 @@ impl Todo {
     pub(crate) fn new(
         target: &impl Target,
         wanted: &BTreeMap<String, Rules>,
-        of: Option<&BTreeSet<String>>,
+        is_meant: impl Fn(&str) -> bool,
     ) -> Result<Self, Error> {
         let mut todo = Self::default();
         let mut now: BTreeMap<String, State> = BTreeMap::new();
@@ -69,7 +70,7 @@ impl Todo {
             let Some(container) = container_of(&name) else {
                 continue;
             };
-            if of.is_some_and(|of| !of.contains(container)) {
+            if !is_meant(container) {
                 continue;
             }
             let rule = match target.rule(&name) {
@@ -93,10 +94,7 @@ impl Todo {
             }
         }
 
-        let containers: BTreeSet<&String> = match of {
-            Some(of) => of.iter().collect(),
-            None => now.keys().chain(wanted.keys()).collect(),
-        };
+        let containers: BTreeSet<&String> = now.keys().chain(wanted.keys()).collect();
         for container in containers {
             let now = now.get(container).cloned().unwrap_or_default();
             let mut state = State::default();

@@ -57,7 +57,17 @@ impl<K> Daemon<K> {
             .iter()
             .filter(|(id, _)| self.watched.contains_key(*id))
             .map(|(id, why)| of(id, "", "refused", why.clone()));
+        let untold = self.untold.iter().filter_map(|(id, why)| {
+            why.as_ref().map(|why| {
+                of(
+                    id,
+                    "",
+                    "untold",
+                    format!("its rules stay as they are: {why}"),
+                )
+            })
+        });
 
-        wrong.chain(lacking).chain(failed).collect()
+        wrong.chain(lacking).chain(failed).chain(untold).collect()
     }
 }

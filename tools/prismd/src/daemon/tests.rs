@@ -7,6 +7,7 @@ mod world;
 
 use std::time::Duration;
 
+use fake_docker::Trouble;
 use prism_config::rule::Rule;
 
 pub(crate) use self::world::FakeKernel;
@@ -107,6 +108,54 @@ async fn an_event_behind_a_torn_line_is_not_left() {
     world.engine.stop(&id(1));
     world.engine.stop(&id(2));
     world.has_addresses(&["10.0.0.3/32"]).await;
+}
+
+#[tokio::test]
+async fn one_that_is_being_started_keeps_nobody_waiting() {
+    let mut world = World::new().await;
+
+    start_with_three(&mut world).await;
+    world.followed().await;
+    world.engine.set_trouble(&id(1), Some(Trouble::Silence));
+    world
+        .engine
+        .connect(&id(1), "side0000000000", "10.1.0.1", "");
+    world.engine.stop(&id(2));
+    world.engine.run(container(4, &[HIGH]));
+    world
+        .has_addresses(&["10.0.0.1/32", "10.0.0.3/32", "10.0.0.4/32"])
+        .await;
+    // Something happens to it while the engine is asked.
+    world.engine.disconnect(&id(1), "back0000000000");
+    world.engine.set_trouble(&id(1), None);
+    world
+        .has_addresses(&["10.0.0.3/32", "10.0.0.4/32", "10.1.0.1/32"])
+        .await;
+}
+
+#[tokio::test]
+async fn rules_of_one_of_which_the_engine_does_not_tell_stay() {
+    let mut world = World::new().await;
+
+    start_with_three(&mut world).await;
+    world.stop().await;
+    world.engine.set_trouble(&id(2), Some(Trouble::Failure));
+    world.engine.stop(&id(1));
+    world.start();
+    world.left_out_are(&[("", "", "untold")]).await;
+    world.has_addresses(&["10.0.0.2/32", "10.0.0.3/32"]).await;
+    assert!(world.text().contains("\nprismd_containers_untold 1\n"));
+    world.engine.run(container(4, &[HIGH]));
+    world
+        .has_addresses(&["10.0.0.2/32", "10.0.0.3/32", "10.0.0.4/32"])
+        .await;
+    // It is asked again.
+    world.engine.set_trouble(&id(2), None);
+    world.left_out_are(&[]).await;
+    world
+        .has_addresses(&["10.0.0.2/32", "10.0.0.3/32", "10.0.0.4/32"])
+        .await;
+    assert!(world.text().contains("\nprismd_containers 3\n"));
 }
 
 #[tokio::test]

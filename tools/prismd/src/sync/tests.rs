@@ -5,7 +5,6 @@ use prism_config::fake::Fake;
 use super::*;
 
 const A: &str = "aaaaaaaaaaaa";
-const B: &str = "bbbbbbbbbbbb";
 
 fn state(text: &str) -> State {
     text.parse().unwrap()
@@ -52,7 +51,7 @@ fn rules_become_what_they_are_to_be() {
         ),
         usize::MAX,
     );
-    let todo = Todo::new(&target, &wanted(TWO), None).unwrap();
+    let todo = Todo::new(&target, &wanted(TWO), |_| true).unwrap();
 
     assert_eq!(
         todo.to_string(),
@@ -64,16 +63,17 @@ fn rules_become_what_they_are_to_be() {
     let done = todo.carry_out(&target);
     assert_eq!((done.made, done.removed, done.changed), (1, 1, 1));
     assert!(done.failed.is_empty());
-    assert!(Todo::new(&target, &wanted(TWO), None).unwrap().is_empty());
+    assert!(Todo::new(&target, &wanted(TWO), |_| true)
+        .unwrap()
+        .is_empty());
     assert!(names(&target).contains(&"cache".to_owned()));
 }
 
 #[test]
 fn only_those_in_question_change() {
     let target = Fake::new(&state(TWO), usize::MAX);
-    let of = BTreeSet::from([A.to_owned()]);
 
-    Todo::new(&target, &BTreeMap::new(), Some(&of))
+    Todo::new(&target, &BTreeMap::new(), |id| id == A)
         .unwrap()
         .carry_out(&target);
     assert_eq!(names(&target), ["docker:bbbbbbbbbbbb:nnnnnnnnnnnn:0"]);
@@ -95,7 +95,7 @@ fn others_stay_as_they_are() {
 
     // Neither removed nor changed, whether we want a rule of that name or not.
     for wanted in [wanted(TWO), BTreeMap::new()] {
-        let todo = Todo::new(&target, &wanted, None).unwrap();
+        let todo = Todo::new(&target, &wanted, |_| true).unwrap();
 
         assert!(todo.is_empty(), "{todo}");
         assert_eq!(todo.foreign.len(), 2);
@@ -115,15 +115,14 @@ fn a_container_has_all_its_rules_or_none() {
     ";
     let target = Fake::new(&State::default(), usize::MAX);
     target.set_max_rules(1);
-    let done = Todo::new(&target, &wanted(two_of_a), None)
+    let done = Todo::new(&target, &wanted(two_of_a), |_| true)
         .unwrap()
         .carry_out(&target);
 
     assert_eq!(done.failed.keys().collect::<Vec<_>>(), [A]);
     assert_eq!(names(&target), ["docker:bbbbbbbbbbbb:ports:0"]);
     target.set_max_rules(3);
-    let of = BTreeSet::from([A.to_owned(), B.to_owned()]);
-    let done = Todo::new(&target, &wanted(two_of_a), Some(&of))
+    let done = Todo::new(&target, &wanted(two_of_a), |_| true)
         .unwrap()
         .carry_out(&target);
     assert_eq!((done.made, done.failed.len()), (2, 0));
@@ -139,7 +138,7 @@ fn what_goes_makes_room_for_what_comes() {
     let done = Todo::new(
         &target,
         &wanted("[rules.'docker:aaaaaaaaaaaa:ports:0']\nvni = 2"),
-        None,
+        |_| true,
     )
     .unwrap()
     .carry_out(&target);

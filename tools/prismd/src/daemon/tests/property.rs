@@ -7,6 +7,7 @@ use std::collections::{
     BTreeSet, //
 };
 
+use fake_docker::Trouble;
 use proptest::prelude::*;
 
 use super::world::{
@@ -26,6 +27,10 @@ enum Happening {
     Connect(u32),
     /// It leaves that.
     Disconnect(u32),
+    /// The engine has trouble to tell of a container.
+    Trouble(u32, Trouble),
+    /// It has none any longer.
+    Recover(u32),
     /// The engine goes.
     Down,
     /// It comes back.
@@ -55,6 +60,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         6 => number().prop_map(Stop),
         3 => number().prop_map(Connect),
         2 => number().prop_map(Disconnect),
+        1 => number().prop_map(|number| Trouble(number, self::Trouble::Silence)),
+        1 => number().prop_map(|number| Trouble(number, self::Trouble::Failure)),
+        2 => number().prop_map(Recover),
         1 => Just(Down),
         1 => Just(Up),
         1 => Just(Restart),
@@ -124,6 +132,10 @@ async fn check(happenings: Vec<Happening>) {
                 }
                 world.engine.disconnect(&id(number), "side0000000000");
             }
+            Happening::Trouble(number, trouble) => {
+                world.engine.set_trouble(&id(number), Some(trouble));
+            }
+            Happening::Recover(number) => world.engine.set_trouble(&id(number), None),
             Happening::Down => {
                 is_up = false;
                 world.engine.down();
@@ -151,6 +163,9 @@ async fn check(happenings: Vec<Happening>) {
     }
     if !is_up {
         world.engine.up().unwrap();
+    }
+    for number in 1..6 {
+        world.engine.set_trouble(&id(number), None);
     }
     world.kernel.set_loaded(true);
     world.changed.notify_one();

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Asks the engine about containers, several at a time: it does not answer about one that is being
+//! started until that is done, or its network is there, and the others have to have their rules by
+//! then, or to lose them.
+
+use std::{
+    collections::{
+        BTreeMap,
+        BTreeSet,
+        HashMap, //
+    },
+    future::pending,
+    sync::{
+        Arc,
+        Mutex,
+        MutexGuard,
+        PoisonError,
+        Weak, //
+    },
+    time::Duration,
+};
+
+use futures_util::{
+    future::{
+        BoxFuture,
+        FutureExt, //
+    },
+    stream::{
+        FuturesUnordered,
+        StreamExt, //
+    },
+};
+use tokio::time::{
+    sleep_until,
+    Instant, //
+};
+
+use crate::{
+    backoff::Backoff,
+    container::{
+        Container,
+        Network, //
+    },
+    engine::{
+        Engine,
+        Error, //
+    },
+    label::CLASS,
+};
+
+/// About how many it is asked at a time.
+const AT_ONCE: usize = 8;
+
+/// Waits before it is asked again about those of which it would not tell.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// What the engine tells of a container.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// All of its ID.
+    pub(crate) id: String,
+    /// What it is; `None` where it does not run.
+    pub(crate) answer: Result<Option<Found>, Error>,
+}
+
+/// A container that runs.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The container.
+    pub(crate) container: Container,
+    /// The networks that it is in, by their IDs, where it asks for something.
+    pub(crate) networks: HashMap<String, Arc<Network>>,
+}
+
+/// Containers to be looked at.
+pub(crate) struct Looks {
+    engine: Engine,
+    networks: Networks,
+    /// IDs of those that wait.
+    waiting: BTreeSet<String>,
+    /// Those about which the engine is asked, with whether something has happened to them since.
+    asked: BTreeMap<String, bool>,
+    answers: FuturesUnordered<BoxFuture<'static, Told>>,
+    /// Those of which it would not tell.
+    untold: BTreeSet<String>,
+    backoff: Backoff,
+    again: Option<Instant>,
+}
+
+impl Looks {
+    /// None yet.
+    pub(crate) fn new(engine: &Engine) -> Self {
+        Self {
+            engine: engine.clone(),
+            networks: Networks::default(),
+            waiting: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            answers: FuturesUnordered::new(),
+            untold: BTreeSet::new(),
+            backoff: Backoff::new(AGAIN),
+            again: None,
+        }
+    }
+
+    /// Has a container looked at, from now on.
+    pub(crate) fn add(&mut self, id: String) {
+        self.untold.remove(&id);
+        match self.asked.get_mut(&id) {
+            Some(has_changed) => *has_changed = true,
+            None => {
+                self.waiting.insert(id);
+            }
+        }
+    }
+
+    /// Whether the engine has answered about each, well or not.
+    pub(crate) fn are_done(&self) -> bool {
+        self.waiting.is_empty() && self.asked.is_empty()
+    }
+
+    /// The next answer. Nothing is lost where it is no longer waited for.
+    pub(crate) async fn next(&mut self) -> Told {
+        loop {
+            self.ask();
+            let again = async {
+                match self.again {
+                    Some(at) => sleep_until(at).await,
+                    None => pending().await,
+                }
+            };
+
+            tokio::select! {
+                Some(told) = self.answers.next() => return self.took(told),
+                () = again => {
+                    self.again = None;
+                    self.waiting.append(&mut self.untold);
+                }
+            }
+        }
+    }
+
+    /// The next answer where it has come already.
+    pub(crate) fn try_next(&mut self) -> Option<Told> {
+        self.next().now_or_never()
+    }
+
+    /// Asks about as many as may be.
+    fn ask(&mut self) {
+        while self.asked.len() < AT_ONCE {
+            let Some(id) = self.waiting.pop_first() else {
+                return;
+            };
+            let (engine, networks) = (self.engine.clone(), self.networks.clone());
+
+            self.asked.insert(id.clone(), false);
+            self.answers.push(
+                async move {
+                    let answer = look(&engine, &networks, &id).await;
+
+                    Told { id, answer }
+                }
+                .boxed(),
+            );
+        }
+    }
+
+    fn took(&mut self, told: Told) -> Told {
+        let has_changed = self.asked.remove(&told.id).unwrap_or(false);
+
+        if has_changed {
+            self.waiting.insert(told.id.clone());
+        } else if told.answer.is_err() {
+            self.untold.insert(told.id.clone());
+            if self.again.is_none() {
+                self.again = Some(Instant::now() + self.backoff.next());
+            }
+        } else if self.untold.is_empty() && self.are_done() {
+            self.backoff.reset();
+        }
+        told
+    }
+}
+
+async fn look(engine: &Engine, networks: &Networks, id: &str) -> Result<Option<Found>, Error> {
+    let Some(container) = engine.container(id).await?.and_then(Container::new) else {
+        return Ok(None);
+    };
+    let mut found = Found {
+        container,
+        networks: HashMap::new(),
+    };
+
+    if found.container.labels.contains_key(CLASS) {
+        for endpoint in &found.container.endpoints {
+            if let Some(network) = networks.get(engine, &endpoint.network).await? {
+                found.networks.insert(endpoint.network.clone(), network);
+            }
+        }
+    }
+    Ok(Some(found))
+}
+
+/// What is known of networks, by their IDs, as long as it is of use to somebody. Clones are the same.
+#[derive(Clone, Debug, Default)]
+struct Networks(Arc<Mutex<HashMap<String, Weak<Network>>>>);
+
+impl Networks {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Weak<Network>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One of them, if it is there.
+    async fn get(&self, engine: &Engine, id: &str) -> Result<Option<Arc<Network>>, Error> {
+        let known = self.known().get(id).and_then(Weak::upgrade);
+        if known.is_some() {
+            return Ok(known);
+        }
+        let network = engine.network(id).await?.map(Network::new).map(Arc::new);
+
+        if let Some(network) = &network {
+            let mut known = self.known();
+
+            known.retain(|_, of| of.strong_count() > 0);
+            known.insert(id.to_owned(), Arc::downgrade(network));
+        }
+        Ok(network)
+    }
+}
