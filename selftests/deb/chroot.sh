@@ -36,10 +36,10 @@ are_installed() {
 	is_sane
 }
 
-apt_install() { in_root apt-get -q install "$@"; }
+root_install() { in_root apt-get -q install "$@"; }
 
 # kernel_install PACKAGE...: those of kernels want others from there.
-kernel_install() { apt_install -t trixie-backports "$@"; }
+kernel_install() { root_install -t trixie-backports "$@"; }
 
 # deb VERSION...: the packages of that version, for apt.
 debs() { echo "/srv/packages/$1/prism-dkms_$1_all.deb" "/srv/packages/$1/prism-tools_$1_amd64.deb"; }
@@ -112,13 +112,13 @@ install_dependencies() {
 
 	# shellcheck disable=SC2046
 	mapfile -t needed < <(in_root apt-get -s install $(debs "$v1") | awk '$1 == "Inst" && $2 !~ /^prism-/ {print $2}')
-	apt_install "${needed[@]}"
+	root_install "${needed[@]}"
 }
 
-# unowned FILE: of such a list, what belongs to no package that is there now. Packages of
-# kernels bring others, of other versions.
+# unowned FILE: of such a list, what belongs to no package that is there now or was there
+# before. Packages of kernels bring others, of other versions.
 unowned() {
-	awk 'NR == FNR { owned["." $0]; next } !($1 in owned)' <(cat "$root"/var/lib/dpkg/info/*.list) "$1" |
+	awk 'NR == FNR { owned["." $0]; next } !($1 in owned)' <(cat "$work/owned" "$root"/var/lib/dpkg/info/*.list) "$1" |
 		grep -vE '^\./var/lib/dkms/mok\.(key|pub) '
 }
 
@@ -135,13 +135,13 @@ refusals() {
 
 	# shellcheck disable=SC2046
 	check "install: without linux-source it is said, and all is configured" \
-		says "$r72: $needs, which is not installed" apt_install $(debs "$v1")
+		says "$r72: $needs, which is not installed" root_install $(debs "$v1")
 	check "install: both are configured" are_installed "$v1"
 	check "refused: no linux-source" refuses "$r72" "$needs, which is not installed"
 	check "refused: linux-source of another version, tried as it is installed" \
-		says "$needs, and that of version 7.2.1-1 is installed" apt_install /srv/packages/other-source.deb
+		says "$needs, and that of version 7.2.1-1 is installed" root_install /srv/packages/other-source.deb
 	check "refused: linux-source of another version" refuses "$r72" "$needs, and that of version 7.2.1-1 is installed"
-	in_root apt-get -q purge linux-source-7.2
+	check "refused: that goes again" in_root apt-get -q purge linux-source-7.2
 	make_other_kernel
 	check "refused: a kernel without CONFIG_RUST, as its headers are installed" says "it has no CONFIG_RUST" \
 		in_root linux-run-hooks headers postinst 7.2.1-other -- configure
@@ -151,7 +151,7 @@ refusals() {
 	check "refused: that is forgotten with the kernel" test ! -e "$root/var/lib/prism-dkms/7.2.1-other.refused"
 	check "refused: another rustc, as linux-source is installed" \
 		instead /usr/bin/rustc '#!/bin/sh
-echo "rustc 1.84.0"' says "and /usr/bin/rustc is 'rustc 1.84.0'" apt_install "linux-source-7.2=$version_72"
+echo "rustc 1.84.0"' says "and /usr/bin/rustc is 'rustc 1.84.0'" root_install "linux-source-7.2=$version_72"
 	check "refused: no space" with_room 300 refuses "$r72" "/var/lib/prism-dkms needs"
 	check "refused: pahole of another version would change the configuration" \
 		instead /usr/bin/pahole '#!/bin/sh
@@ -178,11 +178,11 @@ tools_checks() {
 upgrade() {
 	local origin=$root/var/lib/prism-dkms/$r72/origin made
 
-	made=$(stat -c %Y "$origin")
+	made=$(stat -c %Y "$origin" || echo never)
 	echo '# changed' >>"$root/etc/default/prismd"
-	in_root systemctl enable prismd.service
+	check "upgrade: prismd.service is enabled before" in_root systemctl enable prismd.service
 	# shellcheck disable=SC2046
-	check "upgrade: to $v2" apt_install -o Dpkg::Options::=--force-confold $(debs "$v2")
+	check "upgrade: to $v2" root_install -o Dpkg::Options::=--force-confold $(debs "$v2")
 	check "upgrade: both are configured" are_installed "$v2"
 	check "upgrade: the module is built anew" is_built "$r72" "$v2"
 	check "upgrade: the metadata is that of before" test "$(stat -c %Y "$origin")" = "$made"
@@ -213,20 +213,22 @@ removal() {
 	check "removal: configuration is left" grep -qx '# changed' "$root/etc/default/prismd"
 	check "removal: and prism.toml" test -e "$root/etc/prism.toml"
 	check "purge" in_root apt-get -q purge prism-dkms prism-tools
-	in_root apt-get -q purge linux-source-7.2
+	check "purge: linux-source goes, too" in_root apt-get -q purge linux-source-7.2
 	check "purge: nothing is left" nothing_left
 }
 
 again() {
-	apt_install "linux-source-7.2=$version_72"
+	check "again: linux-source is installed" root_install "linux-source-7.2=$version_72"
 	# shellcheck disable=SC2046
-	check "again: installed after a purge" apt_install $(debs "$v2")
+	check "again: installed after a purge" root_install $(debs "$v2")
 	check "again: the module is built" is_built "$r72" "$v2"
 	check "again: prismd.service is not enabled" says disabled in_root bash -c 'systemctl is-enabled prismd.service || :'
 	check "again: linux-source goes, and the module stays" in_root apt-get -q purge linux-source-7.2
 	# shellcheck disable=SC2046
-	check "again: installed anew over itself, without linux-source" apt_install --reinstall $(debs "$v2")
+	check "again: installed anew over itself, without linux-source" root_install --reinstall $(debs "$v2")
 	check "again: the module is there, by the metadata that was kept" is_built "$r72" "$v2"
+	check "again: the kernel is installed anew, without linux-source" root_install --reinstall "linux-image-$r72=$version_72"
+	check "again: the module is there, by the same metadata" is_built "$r72" "$v2"
 	check "again: headers go" in_root apt-get -q purge "linux-headers-${r72%-amd64}*"
 	check "again: and with them the metadata, but not the module" test ! -e "$root/var/lib/prism-dkms/$r72" -a \
 		-n "$(modules_of "$r72")"
@@ -247,6 +249,7 @@ chroot_tests() {
 	kernel_install "linux-image-$r72=$version_72" "linux-headers-$r72=$version_72" libelf-dev
 	install_dependencies
 	files >"$work/before"
+	cat "$root"/var/lib/dpkg/info/*.list >"$work/owned"
 	refusals
 	check "built once nothing is in the way any more" in_root dkms autoinstall -k "$r72"
 	check "built: the module is installed for $r72" is_built "$r72" "$v1"

@@ -24,6 +24,8 @@ make_system() {
 		"$PRISM_SRC/scripts/in-toolroot.sh" depmod -b "$tree" "$release"
 	done
 	cp "$PRISM_SRC/selftests/deb/prism.toml" "$tree/etc/prism.toml"
+	# As the packages have it; it was enabled for what comes after.
+	rm "$tree/etc/systemd/system/multi-user.target.wants/prismd.service"
 	"$PRISM_SRC/scripts/in-toolroot.sh" mkfs.erofs "${erofs_options[@]}" "$work/system.erofs" "$tree"
 	rm -rf "$tree"
 }

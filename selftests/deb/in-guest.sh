@@ -32,7 +32,8 @@ nothing_left() {
 
 booted() {
 	check "the kernel is $release" is "$release" "$(uname -r)"
-	check "systemd has booted the system" bash -c 'systemctl list-units --failed --no-legend | grep prism && exit 1; [ -d /run/systemd/system ]'
+	check "systemd has booted the system" is "systemd active" "$(</proc/1/comm) $(state multi-user.target)"
+	check "no unit of ours has failed" is "inactive" "$(systemctl is-failed prism.service prismd.service | grep -v '^active' | sort -u)"
 	check "the module is that of dkms" is "/lib/modules/$release/updates/dkms/prism.ko.xz" "$(modinfo -F filename prism)"
 	check "prism.service is active" is active "$(state prism.service)"
 	check "it has loaded the module" test -d /sys/module/prism
@@ -49,6 +50,22 @@ loaded_by_hand() {
 	check "prism.service restores prism.toml" systemctl restart prism.service
 	check "the mode is back" is sync "$(mode)"
 	check "and the rule" is 42 "$(cat /sys/kernel/config/prism/rules/cache/vni)"
+	check "both go" bash -c 'prismctl rule del cache && rmmod prism'
+}
+
+# runs_well UNIT: and has not been started again since somebody did so.
+runs_well() {
+	sleep 5
+	is "active 0" "$(state "$1") $(systemctl show -P NRestarts "$1")"
+}
+
+# tells LINE: prismd, to Prometheus.
+tells() {
+	local fd
+
+	exec {fd}<>/dev/tcp/127.0.0.1/9754 || return
+	printf 'GET /metrics HTTP/1.1\r\nHost: prism\r\n\r\n' >&"$fd"
+	tee /dev/stderr <&"$fd" | grep -qx "$1"
 }
 
 # With prismd, which waits for a Docker that is not there.
@@ -56,11 +73,13 @@ upgraded() {
 	local pid
 
 	check "prismd.service starts without Docker" systemctl start prismd.service
+	check "and stays" runs_well prismd.service
+	check "it tells how it is" tells "prism_up 1"
 	pid=$(systemctl show -P MainPID prismd.service)
 	check "the mode is changed by hand" prismctl mode express
 	check "prism-tools is upgraded" dpkg -i /prism/prism-tools_*.deb
 	check "it is of version $next" is "ii $next" "$(dpkg-query -W -f '${db:Status-Abbrev}${Version}' prism-tools)"
-	check "prismd.service runs" is active "$(state prismd.service)"
+	check "prismd.service runs" runs_well prismd.service
 	check "prismd.service was restarted" test "$(systemctl show -P MainPID prismd.service)" != "$pid"
 	check "what was changed by hand is as it was" is express "$(mode)"
 }
