@@ -20,8 +20,8 @@
 #                      each of two kernels (SOAK=minutes), and 1,000 lives of the module
 # make test-deb        the packages on a clean system, across an upgrade of its kernel
 # make test-docker     PRISM on Docker's overlay in two guests, with its latency beside vanilla's
-# make fuzz            the parser and the rules fuzzed on the host for a night:
-#                      10^8 executions of each (RUNS=); their seeds are kept
+# make fuzz            the parser and the rules fuzzed on the host, 10^8 executions
+#                      of each (RUNS=), for half an hour; their seeds are kept
 # make demo            vanilla and PRISM side by side, in two guests
 # make demo-docker     the same with the Docker engine in both: a service of a swarm,
 #                      found by its label

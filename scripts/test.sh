@@ -36,6 +36,8 @@
 . "$(dirname "$0")/lib.sh"
 
 cd "$PRISM_SRC"
+# Guests have kernels of their own.
+unset KDIR
 parts=(host models quick slow stock debug latency bench 7.2 cloud rt cpus kcsan soak deb docker)
 is_matrix='' is_more=''
 case $* in
