@@ -250,7 +250,7 @@ check_node_lost() {
 
 	rule=$(on_server rules_of "$cache")
 	must "the first host's link is cut" on_server cut_link
-	sleep 5
+	sleep 10
 	eventually 240 "it comes back" on_server true
 	equal "when the swarm has missed the second host" "$(on_server cat /run/cut)" down
 	eventually 120 "which is back, too" on_server node_is client ready

@@ -22,13 +22,25 @@ here=$(dirname "$0")
 rounds=$1 seconds=$2 bulk=$3
 shift 3
 
-# on_server COMMAND...: what it says there, and its status.
+# on_server COMMAND...: what it says there, and its status; 125 where the answer does not come.
+# The status ends the answer: the connection may stay for as long as what the command has left
+# in the background.
 on_server() {
-	local answer
+	local line status=125
 
-	answer=$(printf '%q ' "$@" | socat -t 900 - "TCP:$server_host:$remote_port") || return 125
-	sed '$d' <<<"$answer"
-	[ "${answer##*status }" = 0 ]
+	while IFS= read -r line; do
+		case $line in
+		'status '*)
+			status=${line#status }
+			break
+			;;
+		esac
+		printf '%s\n' "$line"
+	done < <(exec socat -t 900 - \
+		"TCP:$server_host:$remote_port,connect-timeout=5,keepalive,keepidle=10,keepintvl=5,keepcnt=6" \
+		<<<"$(printf '%q ' "$@")")
+	kill $! 2>/dev/null
+	return "$status"
 }
 
 # join_swarm: as another node, and wait until it can be used.

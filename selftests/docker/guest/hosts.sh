@@ -56,15 +56,20 @@ podman_run() {
 		podman --cgroup-manager cgroupfs --events-backend file run -d --name "$name" "$@"
 }
 
-# cut_link: the host's link is down until the swarm misses the second host, which is then in /run/cut.
-# It answers at once.
+# cut_link: the host's link is down until the swarm misses the second host, or for three minutes.
+# How the swarm has it then is in /run/cut. The link stays up until the answer has left: where that
+# waits for the link, TCP gives the socket up that nobody has open any more.
 cut_link() {
-	(
-		sleep 1
+	# A shell that serve.sh has forked would keep the socket of the answer.
+	bash -c "$(declare -f node_is)"'
+		sleep 5
 		ip link set eth0 down
-		wait_for 120 node_is client down && echo down || echo missed by nobody
-		ip link set eth0 up
-	) >/run/cut 2>/dev/null &
+		for ((SECONDS = 0; SECONDS < 180; )); do
+			! node_is client down || break
+			sleep 1
+		done
+		docker node inspect -f "{{.Status.State}}" client
+		ip link set eth0 up' >/run/cut 2>&1 &
 }
 
 # node_is NAME STATE: as the manager of the swarm has it.
