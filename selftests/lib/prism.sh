@@ -86,14 +86,14 @@ remove_rules() {
 # sums VARIABLE: each counter's sum over all CPUs, by its name. The file that has all of them is
 # read in a hundredth of the time that a file for each takes.
 sums() {
-	local -n sum=$1
+	local -n into=$1
 	local lines line counts
 
 	mapfile -t lines </sys/kernel/debug/prism/counters
-	sum=()
+	into=()
 	for line in "${lines[@]:1}"; do
 		counts=${line#* }
-		sum[${line%% *}]=$((${counts// /+}))
+		into[${line%% *}]=$((${counts// /+}))
 	done
 }
 

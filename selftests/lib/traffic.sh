@@ -8,15 +8,28 @@ declare -A got
 report=
 
 # wire COMMAND...: runs the tool; its report is in `report`, the words of the
-# first line in `got`.
+# first line in `got`. All commands of a test run in one process, whose standard input and
+# output subshells do not have.
 wire() {
-	local rc=0
+	local line rc=''
 
-	report=$("$WIRE" "$@" 2>&1) || rc=$?
+	[ -n "${SERVER_PID-}" ] || start_server
+	printf -v line '%s\x1f' "$@"
+	printf '%s\n' "${line%?}" >&"${SERVER[1]}"
+	report=
+	while [ -z "$rc" ] && IFS= read -r line <&"${SERVER[0]}"; do
+		case $line in
+		'status '*) rc=${line#status } ;;
+		*) report+=${report:+$'\n'}$line ;;
+		esac
+	done
 	understand "$report"
-	[ $rc = 0 ] || note "wire $*: status $rc" "$report"
-	return $rc
+	rc=${rc:-125}
+	[ "$rc" = 0 ] || note "wire $*: status $rc" "$report"
+	return "$rc"
 }
+
+start_server() { coproc SERVER { exec "$WIRE" serve 2>&1; }; }
 
 understand() {
 	local word words

@@ -21,6 +21,7 @@ mod packet;
 mod reload;
 mod rtt;
 mod rules;
+mod serve;
 mod stop;
 mod tap;
 mod tcp;
@@ -56,20 +57,29 @@ enum Command {
     Errno(errno::Options),
     /// Does one thing over and over, each time with another of the kernel's calls made to fail.
     Failing(failing::Options),
+    /// Does what it reads, one command after the other.
+    Serve,
+}
+
+impl Command {
+    fn run(&self) -> Result<()> {
+        match self {
+            Self::Udp(options) => udp::run(options),
+            Self::Tcp(options) => tcp::run(options),
+            Self::Rtt(options) => rtt::run(options),
+            Self::Inject(options) => inject::run(options),
+            Self::Fuzz(options) => fuzz::run(options),
+            Self::Sniff(options) => tap::run(options),
+            Self::Cable(options) => cable::run(options),
+            Self::Rules(options) => rules::run(options),
+            Self::Reload(options) => reload::run(options),
+            Self::Errno(options) => errno::run(options),
+            Self::Failing(options) => failing::run(options),
+            Self::Serve => serve::run(),
+        }
+    }
 }
 
 fn main() -> Result<()> {
-    match Command::parse() {
-        Command::Udp(options) => udp::run(&options),
-        Command::Tcp(options) => tcp::run(&options),
-        Command::Rtt(options) => rtt::run(&options),
-        Command::Inject(options) => inject::run(&options),
-        Command::Fuzz(options) => fuzz::run(&options),
-        Command::Sniff(options) => tap::run(&options),
-        Command::Cable(options) => cable::run(&options),
-        Command::Rules(options) => rules::run(&options),
-        Command::Reload(options) => reload::run(&options),
-        Command::Errno(options) => errno::run(&options),
-        Command::Failing(options) => failing::run(&options),
-    }
+    Command::parse().run()
 }
