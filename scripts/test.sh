@@ -232,7 +232,7 @@ tests_with() {
 all_have_lines() {
 	local difference
 
-	difference=$(diff <(tests_with | tr ' ' '\n') <(basename -s .sh selftests/tests/*.sh)) ||
+	difference=$(diff <(tests_with | tr ' ' '\n' | sort) <(basename -s .sh selftests/tests/*.sh | sort)) ||
 		die "scripts/tests and selftests/tests differ: $(grep '^[<>]' <<<"$difference" | xargs)"
 }
 
@@ -396,8 +396,9 @@ stage_all "${kernels[@]}" || staged=
 wait $host_pid
 # Of which much has a single thread: in the place of a guest.
 other_host_tests "$@" &
+host_pid=$!
 [ -z "$staged" ] || run_guests "${guests[@]}"
-wait
+wait $host_pid || echo 0 1 0 >>"$logs/host.sums"
 scripts/dependencies.sh keep "${crates[@]}"
 if [ -n "$staged" ]; then
 	for guest in "${guests[@]}"; do

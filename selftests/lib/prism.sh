@@ -97,14 +97,29 @@ sums() {
 	done
 }
 
+# sums_at_rest VARIABLE: the same once nothing counts any more, or after a moment: some count when the
+# receiver has its packet already, or at the end of a turn.
+sums_at_rest() {
+	local -n latest=$1
+	local tries earlier
+
+	sums "$1"
+	for ((tries = 0; tries < 5; tries++)); do
+		earlier=${latest[*]}
+		pause 0.01
+		sums "$1"
+		[ "$earlier" != "${latest[*]}" ] || return
+	done
+}
+
 # counters: the state of all counters, from where `counted` starts to count.
-counters() { sums before; }
+counters() { sums_at_rest before; }
 
 # counted: in delta, how much each counter has moved since.
 counted() {
 	local name
 
-	sums delta
+	sums_at_rest delta
 	for name in "${!delta[@]}"; do
 		delta[$name]=$((delta[$name] - ${before[$name]:-0}))
 	done

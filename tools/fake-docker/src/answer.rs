@@ -86,24 +86,23 @@ pub(crate) async fn answer(state: &Shared, request: &Request<Incoming>) -> Respo
         })),
         ["events"] => events(state, &query),
         ["containers", "json"] => {
+            if lock(state).trouble.contains_key("") {
+                return out_of_order();
+            }
             let list = list(&lock(state), &filters(&query));
 
             json_answer(&list)
         }
         ["containers", id, "json"] => {
             let trouble = || lock(state).trouble.get(*id).copied();
+            let answer = inspect(state, id);
 
             while trouble() == Some(Trouble::Silence) {
                 sleep(Duration::from_millis(1)).await;
             }
-            if trouble() == Some(Trouble::Failure) {
-                return failure(StatusCode::INTERNAL_SERVER_ERROR, "out of order");
-            }
-            let state = lock(state);
-
-            match state.containers.get(*id) {
-                Some(container) => json_answer(&container_json(&state, container)),
-                None => failure(StatusCode::NOT_FOUND, "No such container"),
+            match trouble() {
+                Some(_) => out_of_order(),
+                None => answer,
             }
         }
         ["networks", id] => match lock(state).networks.get(*id) {
@@ -112,6 +111,20 @@ pub(crate) async fn answer(state: &Shared, request: &Request<Incoming>) -> Respo
         },
         _ => failure(StatusCode::NOT_FOUND, "page not found"),
     }
+}
+
+/// A container as it is now.
+fn inspect(state: &Shared, id: &str) -> Response<Body> {
+    let state = lock(state);
+
+    match state.containers.get(id) {
+        Some(container) => json_answer(&container_json(&state, container)),
+        None => failure(StatusCode::NOT_FOUND, "No such container"),
+    }
+}
+
+fn out_of_order() -> Response<Body> {
+    failure(StatusCode::INTERNAL_SERVER_ERROR, "out of order")
 }
 
 fn json_answer(value: &Value) -> Response<Body> {

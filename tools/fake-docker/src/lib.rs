@@ -108,7 +108,7 @@ struct State {
 /// What becomes of who asks about a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// There is no answer before it has recovered, as while it is being started.
+    /// There is no answer before it has recovered, and then one of how it was when it was asked for.
     Silence,
     /// The answer is an error.
     Failure,
@@ -236,7 +236,7 @@ impl Engine {
         self.state().tear = Tear::BeforeEnd;
     }
 
-    /// Something is wrong with a container, or no longer.
+    /// Something is wrong with a container, or no longer; with the list of them where the ID is empty.
     pub fn set_trouble(&self, id: &str, trouble: Option<Trouble>) {
         let mut state = self.state();
 

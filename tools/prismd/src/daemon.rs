@@ -225,7 +225,7 @@ impl<K: Kernel> Daemon<K> {
     fn note(&self, event: Event, looks: &mut Looks) {
         let Event { container, about } = event;
         let id = short(&container);
-        let is_known = self.watched.contains_key(id) || self.untold.contains_key(id);
+        let is_known = self.watched.contains_key(id) || looks.has(&container);
 
         match about {
             About::Asking => (),
@@ -245,9 +245,10 @@ impl<K: Kernel> Daemon<K> {
     /// Begins anew, with the containers that run now.
     async fn begin(&mut self, engine: &Engine) -> Result<Looks, Error> {
         let mut looks = Looks::new(engine);
+        let ids = engine.asking().await?;
 
         self.untold.clear();
-        for id in engine.asking().await? {
+        for id in ids {
             self.untold.insert(short(&id).to_owned(), None);
             looks.add(id);
         }
@@ -359,7 +360,7 @@ impl<K: Kernel> Daemon<K> {
                 Ok(Some(_guard)) => self.carry_out(),
                 Ok(None) => {
                     self.retry = Some(Instant::now() + LOCK);
-                    Ok(())
+                    return;
                 }
                 Err(why) => Err(why),
             };
@@ -396,16 +397,19 @@ impl<K: Kernel> Daemon<K> {
         }
         self.report
             .count(done.made, done.removed, done.changed, done.failed.len());
-        for (id, failure) in &done.failed {
-            let name = self.watched.get(id).map_or("that has gone", |of| &of.name);
-
-            warn!("container {id} {name}: {failure}");
-        }
-        self.failed = done
+        let failed: BTreeMap<String, String> = done
             .failed
             .into_iter()
             .map(|(id, failure)| (id, failure.to_string()))
             .collect();
+        for (id, failure) in &failed {
+            if self.failed.get(id) != Some(failure) {
+                let name = self.watched.get(id).map_or("that has gone", |of| &of.name);
+
+                warn!("container {id} {name}: {failure}");
+            }
+        }
+        self.failed = failed;
         self.pending = Pending {
             are_all: false,
             some: self.failed.keys().cloned().collect(),
@@ -413,7 +417,7 @@ impl<K: Kernel> Daemon<K> {
         if self.pending.some.is_empty() {
             self.retries.reset();
             self.retry = None;
-        } else {
+        } else if self.retry.is_none_or(|at| at <= Instant::now()) {
             self.retry = Some(Instant::now() + self.retries.next());
         }
         Ok(())
@@ -423,7 +427,7 @@ impl<K: Kernel> Daemon<K> {
     pub(crate) fn todo(&self, module: &K::Module) -> Result<Todo, ModuleError> {
         let Pending { are_all, some } = &self.pending;
         let is_meant = |id: &str| match are_all {
-            true => !self.untold.contains_key(id),
+            true => !self.untold.contains_key(id) || self.watched.contains_key(id),
             false => some.contains(id),
         };
         let rules = |watched: &Watched| -> Rules {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Asks the engine about containers, several at a time: it does not answer about one that is being
+//! Asks the engine about containers, many at a time: it does not answer about one that is being
 //! started until that is done, or its network is there, and the others have to have their rules by
 //! then, or to lose them.
 
@@ -8,7 +8,8 @@ use std::{
     collections::{
         BTreeMap,
         BTreeSet,
-        HashMap, //
+        HashMap,
+        VecDeque, //
     },
     future::pending,
     sync::{
@@ -50,7 +51,10 @@ use crate::{
 };
 
 /// About how many it is asked at a time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
+
+/// About how many of those it is asked again of which it would not tell, where nobody waits.
+const AGAIN_AT_ONCE: usize = 4;
 
 /// Waits before it is asked again about those of which it would not tell.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -77,13 +81,15 @@ pub(crate) struct Found {
 pub(crate) struct Looks {
     engine: Engine,
     networks: Networks,
-    /// IDs of those that wait.
-    waiting: BTreeSet<String>,
+    /// IDs of those that wait, in the order in which something happened to them.
+    waiting: VecDeque<String>,
     /// Those about which the engine is asked, with whether something has happened to them since.
     asked: BTreeMap<String, bool>,
     answers: FuturesUnordered<BoxFuture<'static, Told>>,
     /// Those of which it would not tell.
     untold: BTreeSet<String>,
+    /// Those of them about which it is to be asked again, after all that wait.
+    retried: BTreeSet<String>,
     backoff: Backoff,
     again: Option<Instant>,
 }
@@ -94,10 +100,11 @@ impl Looks {
         Self {
             engine: engine.clone(),
             networks: Networks::default(),
-            waiting: BTreeSet::new(),
+            waiting: VecDeque::new(),
             asked: BTreeMap::new(),
             answers: FuturesUnordered::new(),
             untold: BTreeSet::new(),
+            retried: BTreeSet::new(),
             backoff: Backoff::new(AGAIN),
             again: None,
         }
@@ -106,15 +113,23 @@ impl Looks {
     /// Has a container looked at, from now on.
     pub(crate) fn add(&mut self, id: String) {
         self.untold.remove(&id);
+        self.retried.remove(&id);
         match self.asked.get_mut(&id) {
             Some(has_changed) => *has_changed = true,
-            None => {
-                self.waiting.insert(id);
-            }
+            None if self.waiting.contains(&id) => (),
+            None => self.waiting.push_back(id),
         }
     }
 
-    /// Whether the engine has answered about each, well or not.
+    /// Whether a container is looked at, or is to be.
+    pub(crate) fn has(&self, id: &String) -> bool {
+        self.asked.contains_key(id)
+            || self.waiting.contains(id)
+            || self.untold.contains(id)
+            || self.retried.contains(id)
+    }
+
+    /// Whether the engine has been asked about each, and has answered, well or not.
     pub(crate) fn are_done(&self) -> bool {
         self.waiting.is_empty() && self.asked.is_empty()
     }
@@ -134,7 +149,7 @@ impl Looks {
                 Some(told) = self.answers.next() => return self.took(told),
                 () = again => {
                     self.again = None;
-                    self.waiting.append(&mut self.untold);
+                    self.retried.append(&mut self.untold);
                 }
             }
         }
@@ -148,7 +163,11 @@ impl Looks {
     /// Asks about as many as may be.
     fn ask(&mut self) {
         while self.asked.len() < AT_ONCE {
-            let Some(id) = self.waiting.pop_first() else {
+            let mut next = self.waiting.pop_front();
+            if next.is_none() && self.asked.len() < AGAIN_AT_ONCE {
+                next = self.retried.pop_first();
+            }
+            let Some(id) = next else {
                 return;
             };
             let (engine, networks) = (self.engine.clone(), self.networks.clone());
@@ -169,13 +188,13 @@ impl Looks {
         let has_changed = self.asked.remove(&told.id).unwrap_or(false);
 
         if has_changed {
-            self.waiting.insert(told.id.clone());
+            self.waiting.push_back(told.id.clone());
         } else if told.answer.is_err() {
             self.untold.insert(told.id.clone());
             if self.again.is_none() {
                 self.again = Some(Instant::now() + self.backoff.next());
             }
-        } else if self.untold.is_empty() && self.are_done() {
+        } else if self.untold.is_empty() && self.retried.is_empty() && self.are_done() {
             self.backoff.reset();
         }
         told

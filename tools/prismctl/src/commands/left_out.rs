@@ -85,13 +85,15 @@ impl Told {
             writeln!(out, "{}", styled(BOLD, format!("{heading}{when}")))?;
         }
         for LeftOut {
+            id,
             name,
             network,
             reason,
             text,
-            ..
         } in &self.containers
         {
+            // The engine may not tell of one that runs what its name is.
+            let name = if name.is_empty() { id } else { name };
             let of = match network.as_str() {
                 "" => String::new(),
                 network => format!(", network {}", network.escape_debug()),
@@ -163,6 +165,20 @@ mod tests {
         assert_eq!(json["containers"][0]["reason"], "encrypted");
         assert_eq!(json["containers"][0]["network"], "secret");
         assert_eq!(json["problem"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn one_whose_name_is_not_known_has_its_id() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("left-out.json");
+        let mut file = LeftOutFile::new(&path);
+
+        file.set(vec![container("", "")]).unwrap();
+        assert_eq!(
+            shown(&told(&path).unwrap()),
+            "containers that ask for a class and have no rule\n\
+             \x20 000000000001: the network is encrypted (encrypted)\n"
+        );
     }
 
     #[test]

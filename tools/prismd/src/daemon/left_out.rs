@@ -63,7 +63,7 @@ impl<K> Daemon<K> {
                     id,
                     "",
                     "untold",
-                    format!("its rules stay as they are: {why}"),
+                    format!("any that it had stays as it is: {why}"),
                 )
             })
         });

@@ -159,6 +159,62 @@ async fn rules_of_one_of_which_the_engine_does_not_tell_stay() {
 }
 
 #[tokio::test]
+async fn what_happens_during_the_first_look_is_not_lost() {
+    let mut world = World::new().await;
+
+    world.engine.set_trouble(&id(1), Some(Trouble::Silence));
+    world.start();
+    world.connected().await;
+    world.followed().await;
+    world.engine.run(container(1, &[HIGH]));
+    world.asked_about(&id(1)).await;
+    world
+        .engine
+        .connect(&id(1), "side0000000000", "10.1.0.1", "");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    world.engine.set_trouble(&id(1), None);
+    world.has_addresses(&["10.0.0.1/32", "10.1.0.1/32"]).await;
+}
+
+#[tokio::test]
+async fn rules_stay_where_the_engine_is_back_and_does_not_list() {
+    let mut world = World::new().await;
+
+    start_with_three(&mut world).await;
+    world.stop().await;
+    world.engine.set_trouble(&id(2), Some(Trouble::Failure));
+    world.start();
+    world.left_out_are(&[("", "", "untold")]).await;
+    world.engine.down();
+    world.engine.set_trouble("", Some(Trouble::Failure));
+    world.engine.up().unwrap();
+    world.listed_again().await;
+    world.changed.notify_one();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world
+        .has_addresses(&["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"])
+        .await;
+}
+
+#[tokio::test]
+async fn what_is_known_is_made_anew_with_the_module() {
+    let mut world = World::new().await;
+
+    start_with_three(&mut world).await;
+    world.followed().await;
+    world.engine.set_trouble(&id(1), Some(Trouble::Failure));
+    world
+        .engine
+        .connect(&id(1), "side0000000000", "10.1.0.1", "");
+    world.left_out_are(&[("c1", "", "untold")]).await;
+    world.kernel.module.edit(|state| state.rules.clear());
+    world.changed.notify_one();
+    world
+        .has_addresses(&["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"])
+        .await;
+}
+
+#[tokio::test]
 async fn an_engine_that_goes_takes_no_rule() {
     let mut world = World::new().await;
 

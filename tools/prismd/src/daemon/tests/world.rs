@@ -236,6 +236,22 @@ impl World {
         self.wait(|| self.engine.followers() == 1).await;
     }
 
+    /// Waits until the daemon has asked about a container.
+    pub(super) async fn asked_about(&self, id: &str) {
+        let is_so = |path: &String| path.ends_with(&format!("/containers/{id}/json"));
+
+        self.wait(|| self.engine.requests().iter().any(is_so)).await;
+    }
+
+    /// Waits until the daemon has asked for the list of containers twice since the engine runs.
+    pub(super) async fn listed_again(&self) {
+        let is_list = |path: &&String| path.ends_with("/containers/json");
+        let lists = || self.engine.requests().iter().filter(is_list).count();
+        let before = lists();
+
+        self.wait(|| lists() >= before + 2).await;
+    }
+
     /// Rules in words.
     fn shown(&self) -> Vec<String> {
         let rules = self.rules();
