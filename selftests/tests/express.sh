@@ -290,8 +290,9 @@ change "the veth down" "ip link set c1h down" "ip link set c1h up"
 change "the bridge without the port" "ip link set c1h nomaster" "ip link set c1h master br100"
 change "an address of the underlay gone" "ip address del $host_ip/24 dev nic0" "ip address add $host_ip/24 dev nic0"
 change "another address of the VXLAN device" "ip link set vx100 address $remote_mac" "ip link set vx100 address $host_mac"
+# Sticky, as whatever the container sends of itself would have the bridge move the entry back.
 change "another FDB entry of the bridge" \
-	"bridge fdb replace 02:00:00:00:00:11 dev c2h master static" "bridge fdb del 02:00:00:00:00:11 dev c2h master"
+	"bridge fdb replace 02:00:00:00:00:11 dev c2h master static sticky" "bridge fdb del 02:00:00:00:00:11 dev c2h master"
 
 # Larger than the container takes.
 ip -n c1 link set eth0 mtu 1280

@@ -72,11 +72,14 @@ for mode in sync express batch; do
 	counters
 	datagrams 5002 5
 	datagrams 5001 5
-	check "$mode: one receiver is told of" wait_for 1 told_of 1
-	equal "$mode: it has a short slice" "$(slice "$high_pid")" 100000
-	equal "$mode: who receives other packets has not" "$(slice "$other_pid")" "$own"
 	counted
 	equal "$mode: each of its packets woke it" "${delta[woken]}" 5
+	# As long as packets come, since to look takes longer than a slice is left short on a slow kernel.
+	steady 5001
+	check "$mode: one receiver is told of" wait_for 5 told_of 1
+	check "$mode: it has a short slice" wait_for 5 has_slice "$high_pid" 100000
+	equal "$mode: who receives other packets has not" "$(slice "$other_pid")" "$own"
+	steady_ends
 	check "$mode: it ends by itself" wait_for 10 has_slice "$high_pid" "$own"
 	equal "$mode: nobody is told of" "$(<"$PRISM/receivers")" 0
 
