@@ -146,10 +146,18 @@ host_tests() {
 	done
 }
 
-# What is not compiled by cargo, or little of it, in the part host; and the part models.
-other_host_tests() {
+# beside_guests PART...: what of these parts has a single thread: the models, the part host
+# but for cargo's tests, and the bench, whose virtual time is as good in a busy host.
+beside_guests() {
 	[[ " $* " != *" models "* ]] || one models scripts/in-toolroot.sh selftests/model/spin.sh
-	[[ " $* " = *" host "* ]] || return 0
+	[[ " $* " != *" host "* ]] || other_host_tests
+	[[ " $* " = *" bench "* ]] || return 0
+	one bench env GUESTS=1 selftests/bench/bench.sh check
+	one bench-slowed env GUESTS=1 selftests/bench/bench.sh slowed
+}
+
+# What is not compiled by cargo, or little of it.
+other_host_tests() {
 	one no-panic scripts/in-toolroot.sh selftests/host/no-panic.sh
 	one units selftests/host/units.sh
 	one kdir scripts/in-toolroot.sh selftests/host/kdir.sh
@@ -314,7 +322,7 @@ guest_tests() {
 			args+=(--smp 1)
 			;;
 		cpus)
-			tests=${tests:-$(tests_with cpus)}
+			tests=${tests:-$(tests_with cpus -calm)}
 			[ -z "$is_matrix" ] || PRISM_BRIEF=1
 			args+=(--smp "8,maxcpus=64" --mem 2048)
 			;;
@@ -400,8 +408,8 @@ mapfile -t kernels < <(for guest in "${guests[@]}"; do kernel_of "$guest"; done 
 staged=1
 stage_all "${kernels[@]}" || staged=
 wait $host_pid
-# Of which much has a single thread: in the place of a guest.
-other_host_tests "$@" &
+# In the place of a guest.
+beside_guests "$@" &
 host_pid=$!
 [ -z "$staged" ] || run_guests "${guests[@]}"
 wait $host_pid || echo 0 1 0 >>"$logs/host.sums"
@@ -411,12 +419,6 @@ if [ -n "$staged" ]; then
 		echo "# guest $guest"
 		cat "$logs/$guest.log"
 	done
-fi
-
-# Alone, as the others are long over then.
-if [[ " $* " = *" bench "* ]]; then
-	one bench selftests/bench/bench.sh check
-	one bench-slowed selftests/bench/bench.sh slowed
 fi
 
 [[ " $* " != *" deb "* ]] || by_itself deb selftests/deb/run.sh

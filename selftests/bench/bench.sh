@@ -7,6 +7,7 @@
 #   PEERS=A,B      only these
 #   OUT=DIR        instead of build/bench
 #   MODULE=FILE    instead of the prism.ko of these sources
+#   GUESTS=N       so many at once, in place of one for each processor
 # bench.sh compare OLD [NEW]: what changed from one results.json to another
 # (build/bench/results.json); fails where a figure got worse.
 # bench.sh bounds [NEW]: which of the bounds in the file of that name hold in
@@ -126,5 +127,5 @@ stage "$PRISM_SRC/build/share-bench" 2>build/log/bench-build.log ||
 	{ cat build/log/bench-build.log >&2; die "the bench does not build"; }
 build
 about "$kernel" build/share-bench/prism.ko
-"$bench" run --scenarios "$here/scenarios" ${SCENARIO:+--scenario "$SCENARIO"} ${PEERS:+--peers "$PEERS"} \
+"$bench" run --scenarios "$here/scenarios" ${SCENARIO:+--scenario "$SCENARIO"} ${PEERS:+--peers "$PEERS"} ${GUESTS:+--jobs "$GUESTS"} \
 	--out "${OUT:-build/bench}" --share "$PRISM_SRC/build/share-bench" --guest "$PRISM_SRC/qemu/run.sh" "${about[@]}"
