@@ -30,9 +30,12 @@ counted_in() {
 
 # in_all_modes DESCRIPTION: no datagram to the container has a priority there.
 in_all_modes() {
-	local both mode isolate
+	local both mode isolate all="off 0,sync 0,batch 0,express 0,off 1,sync 1,express 1"
 
-	for both in "off 0" "sync 0" "batch 0" "express 0" "off 1" "sync 1" "express 1"; do
+	# On a slow kernel each mode but once.
+	scale "$all" "off 0,sync 1,batch 0,express 0" "$all"
+	IFS=, read -r -a list <<<"$REPLY"
+	for both in "${list[@]}"; do
 		read -r mode isolate <<<"$both"
 		mode "$mode"
 		isolate "$isolate"
@@ -71,7 +74,7 @@ for pair_kind in veth netkit; do
 		}
 	END
 	in_all_modes "$pair_kind, where the host sets a priority"
-	equal "$pair_kind: the host has set it" "$(nft list counters | awk '$1 == "packets" { print $2 }')" 140
+	equal "$pair_kind: the host has set it" "$(nft list counters | awk '$1 == "packets" { print $2 }')" $((20 * ${#list[@]}))
 	clean
 done
 pair_kind=veth is_overlay=
