@@ -65,6 +65,9 @@ pub(crate) async fn answer(state: &Shared, request: &Request<Incoming>) -> Respo
         .into_owned()
         .collect();
 
+    if lock(state).is_down {
+        std::future::pending::<()>().await;
+    }
     lock(state).requests.push(path.to_owned());
     let words: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let words = match words.as_slice() {

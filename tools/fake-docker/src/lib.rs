@@ -103,6 +103,8 @@ struct State {
     tear: Tear,
     /// What is wrong with containers, by ID.
     trouble: BTreeMap<String, Trouble>,
+    /// Whoever is still connected has no answer any more.
+    is_down: bool,
 }
 
 /// What becomes of who asks about a container.
@@ -153,7 +155,10 @@ impl Engine {
         if let Some(server) = self.server.take() {
             server.abort();
         }
-        self.state().followers.clear();
+        let mut state = self.state();
+        state.is_down = true;
+        state.followers.clear();
+        drop(state);
         fs::remove_file(&self.path).ok();
     }
 
@@ -165,7 +170,10 @@ impl Engine {
     pub fn up(&mut self) -> io::Result<()> {
         let listener = UnixListener::bind(&self.path)?;
 
-        self.state().events.clear();
+        let mut state = self.state();
+        state.is_down = false;
+        state.events.clear();
+        drop(state);
         self.server = Some(tokio::spawn(serve(listener, self.state.clone())));
         Ok(())
     }
