@@ -2,7 +2,23 @@
 
 //! Waits that become longer.
 
-use std::time::Duration;
+use std::{
+    future::pending,
+    time::Duration, //
+};
+
+use tokio::time::{
+    sleep_until,
+    Instant, //
+};
+
+/// Waits for a moment, or for ever where there is none.
+pub(crate) async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => pending().await,
+    }
+}
 
 /// How long to wait before the next attempt: twice as long as before, within limits.
 #[derive(Debug)]

@@ -30,7 +30,10 @@ use tracing::{
 };
 
 use crate::{
-    backoff::Backoff,
+    backoff::{
+        until,
+        Backoff, //
+    },
     container::Network,
     desired::Desired,
     engine::{
@@ -162,10 +165,10 @@ impl<K: Kernel> Daemon<K> {
                 warn!("{why}; rules stay as they are until it is back");
             }
             is_known = true;
-            let until = Instant::now() + backoff.next();
-            while Instant::now() < until {
+            let again = Instant::now() + backoff.next();
+            while Instant::now() < again {
                 tokio::select! {
-                    () = sleep_until(until) => (),
+                    () = sleep_until(again) => (),
                     () = self.disturbed(changed) => self.sync(),
                 }
             }
@@ -207,17 +210,9 @@ impl<K: Kernel> Daemon<K> {
 
     /// Waits until there is something to do again, or all of it.
     async fn disturbed(&mut self, changed: &Notify) {
-        let retry = self.retry;
-        let retry = async {
-            match retry {
-                Some(at) => sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-
         tokio::select! {
             () = changed.notified() => self.pending.are_all = true,
-            () = retry => (),
+            () = until(self.retry) => (),
         }
     }
 

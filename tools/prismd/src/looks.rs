@@ -11,7 +11,6 @@ use std::{
         HashMap,
         VecDeque, //
     },
-    future::pending,
     sync::{
         Arc,
         Mutex,
@@ -32,13 +31,13 @@ use futures_util::{
         StreamExt, //
     },
 };
-use tokio::time::{
-    sleep_until,
-    Instant, //
-};
+use tokio::time::Instant;
 
 use crate::{
-    backoff::Backoff,
+    backoff::{
+        until,
+        Backoff, //
+    },
     container::{
         Container,
         Network, //
@@ -138,16 +137,9 @@ impl Looks {
     pub(crate) async fn next(&mut self) -> Told {
         loop {
             self.ask();
-            let again = async {
-                match self.again {
-                    Some(at) => sleep_until(at).await,
-                    None => pending().await,
-                }
-            };
-
             tokio::select! {
                 Some(told) = self.answers.next() => return self.took(told),
-                () = again => {
+                () = until(self.again) => {
                     self.again = None;
                     self.retried.append(&mut self.untold);
                 }
