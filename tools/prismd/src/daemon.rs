@@ -2,19 +2,21 @@
 
 //! Keeps the rules those of the containers that run.
 
+mod containers;
+
 use std::{
     collections::{
         BTreeMap,
         BTreeSet, //
     },
     convert::Infallible,
-    sync::Arc,
     time::Duration, //
 };
 
 use prism_config::{
     Error as ModuleError,
-    LeftOutFile, //
+    LeftOutFile,
+    LEFT_OUT, //
 };
 use tokio::{
     sync::Notify,
@@ -29,13 +31,12 @@ use tracing::{
     warn, //
 };
 
+use self::containers::Containers;
 use crate::{
     backoff::{
         until,
         Backoff, //
     },
-    container::Network,
-    desired::Desired,
     engine::{
         Engine,
         Error, //
@@ -48,21 +49,14 @@ use crate::{
         is_absent,
         Kernel, //
     },
-    label::{
-        Asked,
-        CLASS, //
-    },
+    label::CLASS,
     looks::{
-        Found,
         Looks,
         Told, //
     },
     own::short,
     report::Report,
-    sync::{
-        Rules,
-        Todo, //
-    },
+    sync::Todo,
 };
 
 /// Waits between attempts to reach the engine.
@@ -72,30 +66,13 @@ const RULES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// Waits for somebody else who changes something.
 const LOCK: Duration = Duration::from_millis(20);
 
-/// A container that runs and asks for something.
-#[derive(Debug)]
-struct Watched {
-    name: String,
-    desired: Desired,
-    /// Whether its labels were refused.
-    is_refused: bool,
-    /// What was said of it.
-    notes: Vec<String>,
-    /// What its rules are for, which others need not ask for as long as there is such a container.
-    _networks: Vec<Arc<Network>>,
-}
-
 /// The daemon.
 #[derive(Debug)]
 pub(crate) struct Daemon<K> {
     kernel: K,
     report: Report,
     left_out: Option<LeftOutFile>,
-    /// By the short forms of their IDs.
-    watched: BTreeMap<String, Watched>,
-    /// Containers of which the engine has not told what they are to have, by the short forms of their
-    /// IDs, with why not where it was asked. Their rules stay as they are.
-    untold: BTreeMap<String, Option<String>>,
+    containers: Containers,
     /// Whether it is known which containers run. Before that, all rules would seem to be of none.
     is_informed: bool,
     pending: Pending,
@@ -123,8 +100,7 @@ impl<K: Kernel> Daemon<K> {
             kernel,
             report,
             left_out: None,
-            watched: BTreeMap::new(),
-            untold: BTreeMap::new(),
+            containers: Containers::default(),
             is_informed: false,
             pending: Pending::default(),
             retries: Backoff::new(RULES),
@@ -185,7 +161,7 @@ impl<K: Kernel> Daemon<K> {
         self.report.set_engine(true);
         info!(
             "connected to the Docker engine at {path}; {} containers have {CLASS}",
-            self.untold.len()
+            self.containers.untold()
         );
         self.sync();
         loop {
@@ -220,7 +196,7 @@ impl<K: Kernel> Daemon<K> {
     fn note(&self, event: Event, looks: &mut Looks) {
         let Event { container, about } = event;
         let id = short(&container);
-        let is_known = self.watched.contains_key(id) || looks.has(&container);
+        let is_known = self.containers.has(id) || looks.has(&container);
 
         match about {
             About::Asking => (),
@@ -242,13 +218,10 @@ impl<K: Kernel> Daemon<K> {
         let mut looks = Looks::new(engine);
         let ids = engine.asking().await?;
 
-        self.untold.clear();
+        self.containers.begin(ids.iter());
         for id in ids {
-            self.untold.insert(short(&id).to_owned(), None);
             looks.add(id);
         }
-        let untold = &self.untold;
-        self.watched.retain(|id, _| untold.contains_key(id));
         self.is_informed = true;
         self.pending.are_all = true;
         Ok(looks)
@@ -266,82 +239,9 @@ impl<K: Kernel> Daemon<K> {
 
     /// Takes note of what the engine tells of a container.
     fn learn(&mut self, told: Told) {
-        let id = short(&told.id).to_owned();
-
-        match told.answer {
-            Ok(found) => {
-                if self.untold.remove(&id).is_some() {
-                    self.pending.some.insert(id.clone());
-                }
-                match found {
-                    Some(found) => self.look_at(id, &found),
-                    None => self.forget(id),
-                }
-            }
-            Err(why) => {
-                let why = why.to_string();
-
-                if self.untold.get(&id).is_none_or(|said| said.is_none()) {
-                    warn!("container {id}: {why}; its rules stay as they are until it tells");
-                }
-                self.untold.insert(id, Some(why));
-            }
-        }
-    }
-
-    fn forget(&mut self, id: String) {
-        if let Some(Watched { name, .. }) = self.watched.remove(&id) {
-            debug!("container {name} has stopped");
+        if let Some(id) = self.containers.learn(told) {
             self.pending.some.insert(id);
         }
-    }
-
-    fn look_at(&mut self, id: String, found: &Found) {
-        let Found {
-            container,
-            networks,
-        } = found;
-        let mut watched = Watched {
-            name: container.name.clone(),
-            desired: Desired::default(),
-            is_refused: false,
-            notes: Vec::new(),
-            _networks: networks.values().cloned().collect(),
-        };
-
-        match Asked::new(&container.labels) {
-            Ok(Some(asked)) => {
-                let networks = |id: &str| networks.get(id).map(|network| &**network);
-
-                watched.desired = Desired::new(container, &asked, networks);
-            }
-            Ok(None) => {
-                self.forget(id);
-                return;
-            }
-            Err(bad) => {
-                watched.is_refused = true;
-                watched.notes.push(format!("{bad}; it gets no rule"));
-            }
-        }
-        for lacking in &watched.desired.lacking {
-            let of = match lacking.network.as_str() {
-                "" => String::new(),
-                name => format!("network {}: ", name.escape_debug()),
-            };
-
-            watched
-                .notes
-                .push(format!("{of}no rule: {}", lacking.reason));
-        }
-        let said = self.watched.get(&id).map(|before| &before.notes);
-        if said != Some(&watched.notes) {
-            for note in &watched.notes {
-                warn!("container {}: {note}", watched.name.escape_debug());
-            }
-        }
-        self.watched.insert(id.clone(), watched);
-        self.pending.some.insert(id);
     }
 
     /// Makes the rules of the containers that are pending what they are to be, or does so later, where
@@ -364,7 +264,7 @@ impl<K: Kernel> Daemon<K> {
                 self.complain(&why);
             }
         }
-        self.publish();
+        self.containers.publish(&self.report, self.foreign.len());
         self.say_who_is_left_out();
     }
 
@@ -399,7 +299,7 @@ impl<K: Kernel> Daemon<K> {
             .collect();
         for (id, failure) in &failed {
             if self.failed.get(id) != Some(failure) {
-                let name = self.watched.get(id).map_or("that has gone", |of| &of.name);
+                let name = self.containers.name(id);
 
                 warn!("container {id} {name}: {failure}");
             }
@@ -422,22 +322,10 @@ impl<K: Kernel> Daemon<K> {
     pub(crate) fn todo(&self, module: &K::Module) -> Result<Todo, ModuleError> {
         let Pending { are_all, some } = &self.pending;
         let is_meant = |id: &str| match are_all {
-            true => !self.untold.contains_key(id) || self.watched.contains_key(id),
+            true => self.containers.is_known(id),
             false => some.contains(id),
         };
-        let rules = |watched: &Watched| -> Rules {
-            let rules = watched.desired.rules.iter();
-
-            rules
-                .map(|(name, wanted)| (name.clone(), wanted.rule))
-                .collect()
-        };
-        let wanted = self
-            .watched
-            .iter()
-            .filter(|(id, _)| is_meant(id))
-            .map(|(id, watched)| (id.clone(), rules(watched)))
-            .collect();
+        let wanted = self.containers.rules(is_meant);
 
         Todo::new(module, &wanted, is_meant)
     }
@@ -445,12 +333,12 @@ impl<K: Kernel> Daemon<K> {
     /// Does what is to be done, now.
     pub(crate) fn settle(&mut self) -> Result<bool, ModuleError> {
         self.carry_out()?;
-        Ok(self.pending.some.is_empty() && self.untold.is_empty())
+        Ok(self.pending.some.is_empty() && self.containers.untold() == 0)
     }
 
     /// Whether each container is known and its labels are good.
     pub(crate) fn are_containers_good(&self) -> bool {
-        self.untold.is_empty() && self.watched.values().all(|watched| !watched.is_refused)
+        self.containers.are_good()
     }
 
     /// Says once what is wrong with the module, and what becomes of it.
@@ -466,40 +354,21 @@ impl<K: Kernel> Daemon<K> {
         self.retry = (!is_absent(why)).then(|| Instant::now() + self.retries.next());
     }
 
-    /// Says how things are, to who measures.
-    fn publish(&self) {
-        let rules = self.watched.values().flat_map(|watched| {
-            let rules = watched.desired.rules.iter();
+    /// Says who is left out, to who looks at the host.
+    fn say_who_is_left_out(&mut self) {
+        let Some(file) = &mut self.left_out else {
+            return;
+        };
+        let containers = self.containers.left_out(&self.failed);
+        let unwritten = file.set(containers).err().map(|why| why.to_string());
 
-            rules.map(|(name, wanted)| {
-                let of = (watched.name.clone(), wanted.network.clone());
-
-                (name.clone(), of)
-            })
-        });
-        let lacking = self.watched.values().flat_map(|watched| {
-            let lacking = watched.desired.lacking.iter();
-
-            lacking.map(|lacking| {
-                (
-                    watched.name.clone(),
-                    lacking.network.clone(),
-                    lacking.reason.word(),
-                )
-            })
-        });
-        let refused = self.watched.values().filter(|of| of.is_refused).count();
-
-        let untold = self.untold.values().filter(|why| why.is_some()).count();
-
-        self.report.set(
-            self.watched.len(),
-            untold,
-            refused,
-            self.foreign.len(),
-            rules.collect(),
-            lacking.collect(),
-        );
+        if let Some(why) = unwritten
+            .as_ref()
+            .filter(|why| self.unwritten.as_ref() != Some(why))
+        {
+            warn!("prismctl status cannot tell which containers have no rule: {LEFT_OUT}: {why}");
+        }
+        self.unwritten = unwritten;
     }
 }
 
@@ -509,6 +378,5 @@ impl Pending {
     }
 }
 
-mod left_out;
 #[cfg(test)]
 pub(crate) mod tests;
