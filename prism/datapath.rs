@@ -318,6 +318,9 @@ impl Shared {
                 return self.gate.hold(cx, self, frame);
             }
             settings = self.gate.settings(cx);
+            if settings.is_outdated() {
+                return frame.pass();
+            }
         }
         self.receive_adopted(cx, frame, settings)
     }
@@ -337,7 +340,11 @@ impl Shared {
             None => Ok(Found::unknown(Return::Merge)),
         };
         let Ok(mut found) = found else {
-            return self.gate.hold(cx, self, frame);
+            return if settings.pass_all() {
+                frame.pass()
+            } else {
+                self.gate.hold(cx, self, frame)
+            };
         };
 
         self.keep_order(cx, &mut found, settings);

@@ -62,7 +62,6 @@ use crate::{
     },
     settings::{
         self,
-        Mode,
         Settings, //
     },
     stats::Counter,
@@ -191,17 +190,19 @@ impl Gate {
         Settings::from_word(seen.adopted.load(Ordering::Relaxed))
     }
 
-    /// Has this CPU act by the settings in force at once, where these send everything the kernel's way: that
-    /// overtakes nothing but what the module itself has queued, which must be nothing.
+    /// Whether frames go on although this CPU does not act by the settings in force: where these send
+    /// everything the kernel's way, that overtakes nothing but what the module itself has queued, which must
+    /// be nothing. Unless a change is under way, it acts by them from here on.
     #[cold]
     pub(crate) fn opens(&self, cx: &RxContext<'_>) -> bool {
         let settings = settings::current();
-        let passes_all = settings.is_mode(Mode::Off) && !settings.isolates();
 
-        if !passes_all || settings.is_changing() || self.holds(cx) {
+        if !settings.pass_all() || self.holds(cx) {
             return false;
         }
-        self.0.here(cx).seen().adopt(settings);
+        if !settings.is_changing() {
+            self.0.here(cx).seen().adopt(settings);
+        }
         true
     }
 

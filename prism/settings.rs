@@ -98,6 +98,12 @@ impl Settings {
         self.0 & ISOLATE != 0
     }
 
+    /// Whether they send all packets the kernel's way.
+    #[inline]
+    pub(crate) fn pass_all(self) -> bool {
+        self.is_mode(Mode::Off) && !self.isolates()
+    }
+
     /// Whether packets of `class` take the mode's way once it is their turn.
     #[inline]
     pub(crate) fn accelerates(self, class: Class) -> bool {

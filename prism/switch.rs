@@ -215,7 +215,8 @@ impl Switch {
 
 impl State {
     /// Makes the hooks those that the settings and the rules ask for, but leaves them where only the
-    /// rules are gone.
+    /// rules are gone. While there are none, the settings in force send all packets the kernel's way, so that
+    /// none waits for hooks that may not come.
     fn settle(&self, current: &mut Current) -> Result {
         if !current.wants_hooks() {
             current.hooks = None;
@@ -223,9 +224,11 @@ impl State {
             current.hooks = Some(Hooks::start(self.shared.clone())?);
         }
 
-        settings::set_mode(current.mode, current.isolate);
-        if current.hooks.is_some() && !current.isolate {
-            self.shared.isolation.drain();
+        if current.hooks.is_some() {
+            settings::set_mode(current.mode, current.isolate);
+            if !current.isolate {
+                self.shared.isolation.drain();
+            }
         }
         Ok(())
     }

@@ -99,6 +99,26 @@ enabling_is_refused "a rule is enabled"
 mode sync
 failing_whole "the first rule is enabled" --undo "write $PRISM/mode off" --undo "write $dir/enabled 0" \
 	--undo "write $PRISM/mode sync" --shown "$dir/enabled" --shown "$PRISM/mode" write "$dir/enabled" 1
+
+# What is refused at last has had hooks on all devices: no packet is to wait for those that do not come.
+scale 0 60 300
+tries=$REPLY refused=0
+background fast udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 8 --patience 10000
+function_fails gro_find_receive_by_type
+fault_attribute fail_function space 0
+fault_attribute fail_function times -1
+fault_attribute fail_function probability 100
+counters
+for ((n = 0; n < tries; n++)); do
+	echo 1 >"$dir"/enabled 2>/dev/null || refused=$((refused + 1))
+done
+counted
+fault_attribute fail_function probability 0
+echo >"$debugfs"/fail_function/inject
+ended fast
+equal "a rule whose hooks cannot all be had is refused" "$refused" "$tries"
+equal "nothing is held for them" "${delta[held]}" 0
+arrived "a fast flow meanwhile"
 mode off
 
 # So many rules that they are put into one table only now and then: with one more.
