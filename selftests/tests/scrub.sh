@@ -35,18 +35,34 @@ flows() {
 	counted
 }
 
+# load_probes: they stay for the whole test, as a kernel may take long to begin and to end with them.
+load_probes() {
+	[ -z "$btf" ] || bpftool prog loadall "$SELFTESTS"/bin/seen.o $probes autoattach
+	bpftool prog loadall "$SELFTESTS"/bin/first.o ${probes}_first
+}
+
+unload_probes() { rm -r $probes*; }
+
+# forget OBJECT: what was noted there.
+forget() {
+	local nothing
+
+	mapfile -t nothing < <(bpftool -j map show name "$1.bss" | jq ".. | .bytes_value? // empty | range(.) | 0")
+	bpftool map update name "$1.bss" key 0 0 0 0 value "${nothing[@]}" || fail "what was seen is forgotten"
+}
+
 # look: in seen and routed what is known of packets in the container, in host of its VXLAN
 # device's on the host, in first what the tc program sees. A program in the container has
 # the module leave routes alone, so where `apart` is set there is none at first.
 look() {
 	flows 2
 	counters
-	[ -z "$btf" ] || bpftool prog loadall "$SELFTESTS"/bin/seen.o $probes autoattach
+	[ -z "$btf" ] || forget seen
 	if [ -n "$apart" ]; then
 		flows $packets
 		read_probes
 	fi
-	bpftool prog loadall "$SELFTESTS"/bin/first.o ${probes}_first
+	forget first
 	ip netns exec c1 tc qdisc add dev eth0 clsact
 	nsenter --net=/run/netns/c1 tc filter add dev eth0 ingress bpf direct-action \
 		object-pinned ${probes}_first/prism_first || fail "the tc program is attached"
@@ -54,13 +70,10 @@ look() {
 	[ -n "$apart" ] || read_probes
 	first=$(records first first)
 	ip netns exec c1 tc qdisc del dev eth0 clsact
-	rm -r ${probes}_first
 }
 
 read_probes() {
-	[ -n "$btf" ] || return 0
-	seen=$(records seen seen) routed=$(records seen routed) host=$(records seen host)
-	rm -r $probes
+	[ -z "$btf" ] || seen=$(records seen seen) routed=$(records seen routed) host=$(records seen host)
 }
 
 # known: what there is in mode off, to compare with.
@@ -83,6 +96,7 @@ same_as_off() {
 
 # As IPv4 routes packets by what is remembered only where nobody looks.
 [ -z "$btf" ] || apart=1
+load_probes
 underlay
 overlay_bridge
 high flow vni=100 protocol=udp destination_port=5001
@@ -189,4 +203,5 @@ for mode in sync batch express; do
 	same_as_off "ipvlan, mode $mode"
 	at_least "ipvlan, mode $mode: packets were classified" "${delta[classified]}" $packets
 done
+unload_probes
 finish
