@@ -10,7 +10,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define MAX		64
+#define MAX		32
 #define PORT_FIRST	5001
 #define PORT_LAST	5002
 

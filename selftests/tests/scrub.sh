@@ -13,11 +13,14 @@ packets=5
 btf='' apart='' own_cb='' seen='' routed='' host='' first=''
 [ ! -e /sys/kernel/btf/vmlinux ] || btf=1
 
-# records OBJECT ARRAY: the fields that are not zero of what was noted there, each kind
-# of packet once, with how often it was seen. A hash is another one for each socket that
-# sends. With `own_cb`, what is in the control block is GRO's in mode off, too.
+# noted OBJECT: all that was noted there.
+noted() { bpftool -j map dump name "$1.bss"; }
+
+# records ARRAY: of what was noted, the fields that are not zero, each kind of packet once, with
+# how often it was seen. A hash is another one for each socket that sends. With `own_cb`, what
+# is in the control block is GRO's in mode off, too.
 records() {
-	bpftool -j map dump name "$1.bss" | jq -r --arg array "$2" --arg count "$2_count" '
+	jq -r --arg array "$1" --arg count "$1_count" '
 		[.[0].formatted.value[".bss"][]] | add | .[$count] as $n | .[$array][:$n][]
 		| to_entries | map(select(.value != 0) | "\(.key)=\(.value)") | join(" ")' |
 		sed "s/\bhash=[0-9]*/hash/${own_cb:+; s/ cb=[0-9]*//}" | sort | uniq -c
@@ -68,12 +71,16 @@ look() {
 		object-pinned ${probes}_first/prism_first || fail "the tc program is attached"
 	flows $packets
 	[ -n "$apart" ] || read_probes
-	first=$(records first first)
+	first=$(noted first | records first)
 	ip netns exec c1 tc qdisc del dev eth0 clsact
 }
 
 read_probes() {
-	[ -z "$btf" ] || seen=$(records seen seen) routed=$(records seen routed) host=$(records seen host)
+	local all
+
+	[ -n "$btf" ] || return 0
+	all=$(noted seen)
+	seen=$(records seen <<<"$all") routed=$(records routed <<<"$all") host=$(records host <<<"$all")
 }
 
 # known: what there is in mode off, to compare with.
