@@ -240,7 +240,8 @@ removal_tests() {
 	again
 }
 
-chroot_tests() {
+# prepare_root: the system, with a kernel and what our packages need.
+prepare_root() {
 	new_root "$root"
 	make_other_source
 	in_root apt-get -q update
@@ -248,6 +249,10 @@ chroot_tests() {
 	in_root apt-get -q autoclean
 	kernel_install "linux-image-$r72=$version_72" "linux-headers-$r72=$version_72" libelf-dev
 	install_dependencies
+}
+
+chroot_tests() {
+	progress "installing a system with a kernel for the packages" "$logs/prepare.log" prepare_root
 	files >"$work/before"
 	cat "$root"/var/lib/dpkg/info/*.list >"$work/owned"
 	refusals

@@ -109,6 +109,8 @@ trace_remove
 
 # The NIC goes while packets wait.
 knob limit 100000
+counters
+trace_on prism:prism_drop
 for ((i = 0; i < 3; i++)); do
 	echo none >"$sim"/flows
 	echo "much rate=200000 destination_port=5003 $from" >"$sim"/flows
@@ -119,6 +121,11 @@ for ((i = 0; i < 3; i++)); do
 	check "what waited is served or counted when the NIC goes" wait_for 5 reconciles
 	start
 done
+trace_off
+counted
+at_least "some are dropped with the NIC" "${delta[purged]}" 1
+at_least "which is told" "$(grep -c "prism_drop:.* reason=purged " "$trace")" 1
+trace_remove
 restore_knobs
 sim_down
 finish

@@ -19,6 +19,24 @@ traffic() {
 	pause 0.1
 }
 
+# all_arrives MS SINKS FLOW...: traffic of which nothing is lost in the ring, to what the function SINKS
+# opens. The ring runs over where the guest's processor was not there for a while, which does not
+# happen thrice.
+all_arrives() {
+	local flow n missed
+
+	for ((n = 0; n < 3; n++)); do
+		"$2"
+		read -r missed </sys/class/net/sim0/statistics/rx_missed_errors
+		traffic "$1"
+		[ "$(</sys/class/net/sim0/statistics/rx_missed_errors)" != "$missed" ] || break
+	done
+	for flow in "${@:3}"; do
+		read -r sent received ring <<<"$(figures "$flow")"
+		equal "flow $flow: all is received" "${received-} ${ring-}" "${sent-none} 0"
+	done
+}
+
 # is_over [NIC]
 is_over() { [ "$(<"$nics/${1-sim0}/running")" = 0 ]; }
 
@@ -26,6 +44,19 @@ is_over() { [ "$(<"$nics/${1-sim0}/running")" = 0 ]; }
 figures() {
 	sed -n "s/^flow $1 sent \([0-9]*\) received \([0-9]*\) ring \([0-9]*\) .*/\1 \2 \3/p" \
 		"/sys/kernel/debug/simnic/${2-sim0}/results"
+}
+
+datagrams() {
+	echo none >$nic/sinks
+	echo "192.168.11.1 5001" >$nic/sinks
+	echo "fd00:11::1 5001" >$nic/sinks
+}
+
+# A connection begins with its flow.
+connections() {
+	datagrams
+	echo "192.168.11.1 5002 tcp 192.168.11.2 40000 1000" >$nic/sinks
+	echo "fd00:11::1 5002 tcp fd00:11::2 40000 1400" >$nic/sinks
 }
 
 results=/sys/kernel/debug/simnic/sim0/results
@@ -38,30 +69,24 @@ in_ns '' <<-END
 	address add fd00:11::1/64 dev sim0 nodad
 	neighbor add 192.168.11.2 lladdr 02:00:00:00:fe:01 dev sim0
 END
-echo "192.168.11.1 5001" >$nic/sinks
-echo "fd00:11::1 5001" >$nic/sinks
 
 # All that arrives reaches its socket.
 echo "four rate=1000 $plain" >$nic/flows
 echo "six rate=500 burst=5 arrivals=random ports=10 size=1000 $plain6" >$nic/flows
-traffic 400
+all_arrives 400 datagrams four six
 for flow in four six; do
 	read -r sent received ring <<<"$(figures $flow)"
 	at_least "flow $flow arrives" "${sent:-0}" 100
-	equal "flow $flow: all is received" "${received-} ${ring-}" "${sent-none} 0"
 done
 
 # Segments of a connection, which GRO merges, and what else is noted of a flow.
 echo none >$nic/flows
-echo "192.168.11.1 5002 tcp 192.168.11.2 40000 1000" >$nic/sinks
-echo "fd00:11::1 5002 tcp fd00:11::2 40000 1400" >$nic/sinks
 echo "tcp4 protocol=tcp rate=2000 burst=20 size=1000 group=20 destination_port=5002 $plain" >$nic/flows
 echo "tcp6 protocol=tcp rate=2000 size=1400 note=gap note=jitter note=age destination_port=5002 $plain6" >$nic/flows
-traffic 400
+all_arrives 400 connections tcp4 tcp6
 for flow in tcp4 tcp6; do
 	read -r sent received ring <<<"$(figures $flow)"
 	at_least "connection $flow: data comes" "${sent:-0}" 500
-	equal "connection $flow: all is received" "${received-} ${ring-}" "${sent-none} 0"
 done
 equal "what else is noted is told" "$(sed -n 's/^note \([a-z]*\) .*/\1/p' $results | xargs)" "group gap jitter age"
 longest=$(sed -n 's/^note gap .* longest //p' $results)
@@ -71,12 +96,14 @@ at_least "what is received is acknowledged" "$(</sys/class/net/sim0/statistics/t
 # More than the ring holds at once is lost there, and counted.
 echo none >$nic/flows
 echo "burst rate=100000 burst=2000 $plain" >$nic/flows
+read -r missed </sys/class/net/sim0/statistics/rx_missed_errors
 traffic 15
 read -r sent received ring <<<"$(figures burst)"
 at_least "a burst of 2000 comes" "${sent:-0}" 2000
 at_least "the ring of 1024 loses some of it" "${ring:-0}" 900
 equal "what is not lost is received" "$((received + ring))" "$sent"
-equal "the device counts what was lost" "$(</sys/class/net/sim0/statistics/rx_missed_errors)" "$ring"
+read -r now </sys/class/net/sim0/statistics/rx_missed_errors
+equal "the device counts what was lost" $((now - missed)) "$ring"
 
 # PRISM takes its packets as those of any NIC.
 high sim vni=none protocol=udp "destination=192.168.11.1"
