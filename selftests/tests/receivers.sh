@@ -129,7 +129,8 @@ datagrams 5001 3
 check "the receiver makes processes" wait_for 5 test -s /run/child
 read -r child </run/child
 steady 5001
-check "the receiver has a short slice" wait_for 5 has_slice "$high_pid" 300000
+# It is to be found waiting, which it seldom is where processes take long to make.
+check "the receiver has a short slice" wait_for 20 has_slice "$high_pid" 300000
 steady_ends
 check "a child has its own slice in the end" wait_for 10 has_slice "$child" "$own"
 check "the receiver, too" wait_for 10 has_slice "$high_pid" "$own"
