@@ -5,9 +5,10 @@
 
 trace_dir=/sys/kernel/tracing/instances/selftests
 
-# trace_on EVENT...: starts to record, into an instance of our own.
+# trace_on EVENT...: starts to record, into an instance of our own. Of an event that has a filter behind
+# it, `skb:kfree_skb if protocol == 2048`, those that this lets through.
 trace_on() {
-	local event
+	local event filter
 
 	[ -d $trace_dir ] || mkdir $trace_dir
 	echo 0 >$trace_dir/tracing_on
@@ -15,6 +16,10 @@ trace_on() {
 	echo 4096 >$trace_dir/buffer_size_kb
 	: >$trace_dir/set_event
 	for event; do
+		filter=0
+		[ "$event" = "${event%% if *}" ] || filter=${event#* if }
+		event=${event%% if *}
+		echo "$filter" >"$trace_dir/events/${event/://}/filter"
 		echo "$event" >>$trace_dir/set_event
 	done
 	echo 1 >$trace_dir/tracing_on

@@ -79,8 +79,8 @@ while [ $((SECONDS - silent_since)) -lt 16 ] && [ -z "$gone" ]; do
 	[ "${now:-99}" -le "$oldest" ] || oldest=${now:-99}
 	[ -n "$(entry $silent_mac)" ] || gone=yes
 done
-counted
 ended keep
+counted
 arrived "the flow that keeps its address alive"
 equal "a silent address ages out" "$gone" yes
 equal "the address of the flow stays" "$(entry "$remote_mac")" "$peer_ip"

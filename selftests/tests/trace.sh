@@ -167,13 +167,11 @@ equal "as is what GRO has first" "$(told prism_deliver: to=gro)" "${delta[kept]}
 # Whom filters let through.
 IFS=. read -r -a octets <<<"$c1_ip"
 printf -v address '0xffff%02x%02x%02x%02x' "${octets[@]}"
-# First, as others' packets may come at any time.
-echo "destination_port == 5001 && vni == 100 && destination_lo == $address" >"$events/filter"
-trace_on prism:prism_classify prism:prism_deliver
+only="if destination_port == 5001 && vni == 100 && destination_lo == $address"
+trace_on "prism:prism_classify $only" "prism:prism_deliver $only"
 udp4 --count 10
 udp4 --count 10 --port 5002
 trace_off
-echo 0 >"$events/filter"
 equal "a filter finds a flow" "$(told prism_classify:) $(told prism_classify: rule=flow)" "10 10"
 echo 1 >"$trace_dir/tracing_on"
 

@@ -33,7 +33,8 @@ high four vni=100 protocol=udp "destination=$c1_ip"
 background four udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 24
 background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5004 --endless
 modes=(sync batch express)
-trace_on napi:napi_poll
+# Others are far more, and take a slow kernel long to write.
+trace_on "napi:napi_poll if dev_name ~ \"prism_*\""
 for kind in mode isolate device; do
 	scale 18 9
 	for ((i = 0; i < REPLY; i++)); do
