@@ -318,7 +318,7 @@ guest_tests() {
 		debug-quick) tests=${tests:-$(tests_with debug)} ;;
 		debug-1) tests=$(tests_with cpus ${is_more:+more}) ;;
 		debug-2)
-			tests=$(tests_with -cpus ${is_more:+more} ${is_matrix:+-tools})
+			tests=$(tests_with -cpus ${is_more:+more} ${is_matrix:+-tools -fields})
 			args+=(--smp 1)
 			;;
 		cpus)
@@ -330,8 +330,14 @@ guest_tests() {
 			tests=${tests:-$(tests_with cpus -calm)}
 			[ -z "$is_matrix" ] || PRISM_BRIEF=1
 			;;
-		7.2 | cloud | rt)
+		7.2)
 			[ -z "$is_matrix" ] || PRISM_BRIEF=1 tests=${tests:-$(tests_with -tools)}
+			;;
+		rt)
+			[ -z "$is_matrix" ] || PRISM_BRIEF=1 tests=${tests:-$(tests_with -tools -fields)}
+			;;
+		cloud)
+			[ -z "$is_matrix" ] || PRISM_BRIEF=1 tests=${tests:-$(tests_with -tools -slow)}
 			;;
 		soak | debug-soak)
 			# In slices, as QEMU may end a guest at any time.
