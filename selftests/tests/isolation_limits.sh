@@ -124,7 +124,7 @@ done
 trace_off
 counted
 at_least "some are dropped with the NIC" "${delta[purged]}" 1
-at_least "which is told" "$(grep -c "prism_drop:.* reason=purged " "$trace")" 1
+at_least "which is told" "$(grep -c "prism_drop:.* reason=purged$" "$trace")" 1
 trace_remove
 restore_knobs
 sim_down
