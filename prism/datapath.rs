@@ -318,6 +318,7 @@ impl Shared {
                 return self.gate.hold(cx, self, frame);
             }
             settings = self.gate.settings(cx);
+            // Rules are being changed, and nothing is adopted meanwhile.
             if settings.is_outdated() {
                 return frame.pass();
             }
@@ -340,6 +341,7 @@ impl Shared {
             None => Ok(Found::unknown(Return::Merge)),
         };
         let Ok(mut found) = found else {
+            // Nothing is held while hooks come or go.
             return if settings.pass_all() {
                 frame.pass()
             } else {
