@@ -69,7 +69,9 @@ quick_verdict() {
 cd "$PRISM_SRC"
 unset KDIR
 if [ -n "$shell" ]; then
+	scripts/tools.sh >/dev/null
 	prepare "$here/guest"
+	cp build/tools/prismctl "$work/share/"
 	qemu/run.sh --image demo --share "$work/share" --interactive --append "$clock" \
 		--cmd "bash /prism/demo/guest/shell.sh"
 	exit

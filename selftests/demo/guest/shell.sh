@@ -22,7 +22,7 @@ ip -n remote -batch - <<-END || die "the remote host cannot be set up"
 END
 start_services
 load_prism /prism/prism.ko
-ln -sf /prism/bulk /prism/memprobe /usr/local/bin/
+ln -sf /prism/{bulk,memprobe,prismctl} /usr/local/bin/
 ln -sf "$(dirname "$0")/remote" /usr/local/bin/remote
 printf '%s\n' "PRISM=$PRISM" "RULES=$RULES" >/root/.bash_profile
 nginx=http://${address[nginx]}:${port[nginx]}/
@@ -36,10 +36,12 @@ END
 while IFS=: read -r what command; do
 	printf '  %-56s # %s\n' "$command" "$what"
 done <<END
-PRISM acts; "off" ends it:echo sync >\$PRISM/mode
+PRISM acts; "off" ends it:prismctl mode sync
+what is on, and what is not accelerated:prismctl status
 a client of a service:remote sockperf pp -i ${address[echo]} -t 3
 another one:remote wrk -t1 -c1 -d3 --latency $nginx
 bulk traffic for the neighbour:remote bulk send ${address[neighbour]}:${port[neighbour]} 5000 &
+rules, CPUs and latency, live; q ends it:prismctl top
 what became of the packets:grep -v '^0' \$PRISM/stats/*
 what the rules counted:grep . \$RULES/*/packets
 inside a container:ip netns exec nginx ss -tln
