@@ -318,10 +318,6 @@ impl Shared {
                 return self.gate.hold(cx, self, frame);
             }
             settings = self.gate.settings(cx);
-            // Rules are being changed, and nothing is adopted meanwhile.
-            if settings.is_outdated() {
-                return frame.pass();
-            }
         }
         self.receive_adopted(cx, frame, settings)
     }
@@ -341,12 +337,7 @@ impl Shared {
             None => Ok(Found::unknown(Return::Merge)),
         };
         let Ok(mut found) = found else {
-            // Nothing is held while hooks come or go.
-            return if settings.pass_all() {
-                frame.pass()
-            } else {
-                self.gate.hold(cx, self, frame)
-            };
+            return self.gate.hold(cx, self, frame);
         };
 
         self.keep_order(cx, &mut found, settings);

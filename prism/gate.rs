@@ -190,19 +190,16 @@ impl Gate {
         Settings::from_word(seen.adopted.load(Ordering::Relaxed))
     }
 
-    /// Whether frames go on although this CPU does not act by the settings in force: where these send
-    /// everything the kernel's way, that overtakes nothing but what the module itself has queued, which must
-    /// be nothing. Unless a change is under way, it acts by them from here on.
+    /// Has this CPU act by the settings in force at once, where these send everything the kernel's way: that
+    /// overtakes nothing but what the module itself has queued, which must be nothing.
     #[cold]
     pub(crate) fn opens(&self, cx: &RxContext<'_>) -> bool {
         let settings = settings::current();
 
-        if !settings.pass_all() || self.holds(cx) {
+        if !settings.pass_all() || settings.is_changing() || self.holds(cx) {
             return false;
         }
-        if !settings.is_changing() {
-            self.0.here(cx).seen().adopt(settings);
-        }
+        self.0.here(cx).seen().adopt(settings);
         true
     }
 
@@ -218,7 +215,8 @@ impl Gate {
         self.0.here(cx).is_serving()
     }
 
-    /// Holds a frame back.
+    /// Holds a frame back, but where the settings in force send everything the kernel's way and nothing of the
+    /// module's own is in front of it: hooks that come or go may go at once, and what is held with them.
     #[cold]
     pub(crate) fn hold<'a>(
         &self,
@@ -226,6 +224,10 @@ impl Gate {
         path: &Shared,
         frame: Frame<'a>,
     ) -> Verdict<'a> {
+        if settings::current().pass_all() && !path.has_queued(cx) && !self.holds(cx) {
+            return frame.pass();
+        }
+
         let id = frame.id();
 
         if is_watched() {
