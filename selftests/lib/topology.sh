@@ -138,7 +138,9 @@ cable() {
 	tap-fragments) args=(--offload --fragments 60) ;;
 	esac
 	: >$out
-	"$WIRE" cable --a :tap0 --b remote:tap1 "${args[@]}" >$out 2>&1 &
+	# A queue of a NIC has its CPU. A task that moved while frames wait on the CPU before would
+	# overtake them.
+	taskset -c 0 "$WIRE" cable --a :tap0 --b remote:tap1 "${args[@]}" >$out 2>&1 &
 	cable_pid=$!
 	wait_for 5 grep -q ready $out || fail "the cable" "$(<$out)"
 	host_dev=tap0 remote_dev=tap1
