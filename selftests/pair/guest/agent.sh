@@ -23,19 +23,21 @@ declare -A now=() was=()
 # received NAME: IP packets and bytes that came to where that service is, whether
 # or not its socket had room.
 received() {
-	local file names numbers word n
+	local lines names numbers n line
 
-	file=/proc/$(</run/"$1".pid)/net/netstat
-	while read -r -a names && read -r -a numbers; do
+	# All at once, as lines change their lengths from one read to the next.
+	mapfile -t lines <"/proc/$(</run/"$1".pid)/net/netstat"
+	for ((line = 0; line + 1 < ${#lines[@]}; line += 2)); do
+		read -r -a names <<<"${lines[line]}"
 		[ "${names[0]}" = IpExt: ] || continue
+		read -r -a numbers <<<"${lines[line + 1]}"
 		for n in "${!names[@]}"; do
-			word=${names[$n]}
-			case $word in
-			InNoECTPkts) now[$1]=${numbers[$n]} ;;
-			InOctets) now[$1_bytes]=${numbers[$n]} ;;
+			case ${names[n]} in
+			InNoECTPkts) now[$1]=${numbers[n]} ;;
+			InOctets) now[$1_bytes]=${numbers[n]} ;;
 			esac
 		done
-	done <"$file"
+	done
 }
 
 state() {
@@ -52,8 +54,7 @@ state() {
 	done
 	received neighbour
 	[ ! -e /run/host_neighbour.pid ] || received host_neighbour
-	# cpu0: user nice system idle iowait ... All at once, as lines change their lengths
-	# from one read to the next.
+	# cpu0: user nice system idle iowait ... All at once, as above.
 	mapfile -t lines </proc/stat
 	for line in "${lines[@]}"; do
 		[[ $line == "cpu0 "* ]] || continue
