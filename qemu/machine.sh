@@ -22,10 +22,10 @@ on_hub() {
 	hub=$((hub + 1))
 }
 
-# link SOCKET: a NIC whose other end listens there.
+# link SOCKET DESCRIPTORS: a NIC whose other end listens there, with a ring of so many.
 link() {
 	args+=(-netdev "stream,id=l$nic,server=off,reconnect-ms=200,addr.type=unix,addr.path=$1")
-	card virtio-net-pci "l$nic"
+	card "virtio-net-pci,rx_queue_size=$2" "l$nic"
 }
 
 networks() {
@@ -35,7 +35,8 @@ networks() {
 		case $spec in
 		virtio) on_hub virtio-net-pci ;;
 		e1000e | rtl8139 | e1000) on_hub "$spec" ;;
-		connect:*) link "${spec#*:}" ;;
+		connect:*:*) link "$(cut -d: -f2 <<<"$spec")" "${spec##*:}" ;;
+		connect:*) link "${spec#*:}" 256 ;;
 		none) ;;
 		*) die "--net $spec: no such network" ;;
 		esac

@@ -20,8 +20,8 @@ usage: qemu/run.sh [OPTION...] --cmd 'SHELL COMMAND'
   --net LIST                networks, separated by commas (default virtio):
                               virtio        eth0 and eth1, on one hub
                               e1000e rtl8139  such a NIC and a virtio one, on a hub
-                              connect:SOCKET  a NIC on a link to what listens at
-                              that Unix socket
+                              connect:SOCKET[:N]  a NIC on a link to what listens at
+                              that Unix socket, whose ring has N descriptors (256)
                               none
   --append ARGS             more for the kernel's command line
   --qemu ARGS               more for QEMU

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# docker.sh [--rounds N] [--seconds S] [--rate PACKETS] [--least RATIO] [--module FILE]
+# docker.sh [--rounds N] [--seconds S] [--rates PACKETS,...] [--least RATIO] [--module FILE]
 #           [--checks] [--check NAME]...
 #
 # Two guests with the Docker engine, joined by a cable: a swarm with an overlay network. A
-# service in the first carries a label, by which prismd makes a rule; a client in the second uses
-# it while a container beside it gets bulk traffic from the cable. Without PRISM and with it in
-# turn, several rounds. Ends with one table.
-#   --rate    of bulk traffic, in packets a second; it is found by trying otherwise
-#   --least   fail where vanilla's 99th percentile is not so many times that with PRISM
+# service in the first carries a label, by which prismd makes a rule; the cable asks it, as a
+# container of the second would, while a container beside it gets bulk traffic. Without PRISM and
+# with it in turn, several rounds. Ends with one table.
+#   --rates   of bulk traffic, in packets a second; each is measured
+#   --least   fail where vanilla's 99th percentile is not so many times that with PRISM at the
+#             highest rate
 #   --module  a prism.ko that is there already
 #   --checks  then, the checks of Docker, podman and Flannel too; all of it as KTAP
 #   --check   only this check, and no measurement
@@ -19,8 +20,8 @@
 
 here=$PRISM_SRC/selftests/docker
 # shellcheck disable=SC2034
-what=docker image=docker memory=2048 ready=900
-rounds=5 seconds=10 rate=auto least=0 ktap=''
+what=docker image=docker memory=2048 ready=900 ring=1024
+rounds=5 seconds=10 bulk=8000,16000,32000 least=0 ktap=''
 checks=()
 
 all_checks() { sed -n 's/^check_\([a-z_]*\)() .*/\1/p' "$here/guest/checks.sh"; }
@@ -28,12 +29,12 @@ all_checks() { sed -n 's/^check_\([a-z_]*\)() .*/\1/p' "$here/guest/checks.sh"; 
 while [ $# -gt 0 ]; do
 	case $1 in
 	--checks) ktap=1; mapfile -t checks < <(all_checks) ;;
-	--rounds | --seconds | --rate | --least | --module | --check)
+	--rounds | --seconds | --rates | --least | --module | --check)
 		[ $# -ge 2 ] || die "$1 wants a value"
 		case $1 in
 		--rounds) rounds=$2 ;;
 		--seconds) seconds=$2 ;;
-		--rate) rate=$2 ;;
+		--rates) bulk=$2 ;;
 		--least) least=$2 ;;
 		--module) ko=$(realpath "$2") ;;
 		--check) ktap=1 rounds=0; checks+=("$2") ;;
@@ -47,7 +48,8 @@ while [ $# -gt 0 ]; do
 done
 [[ $rounds =~ ^[0-9][0-9]?$ && $seconds =~ ^[1-9][0-9]?$ ]] ||
 	die "--rounds and --seconds want a number from 1 to 99"
-[[ $rate =~ ^(auto|[1-9][0-9]{2,6})$ ]] || die "--rate wants a number from 100 to 9999999"
+[[ $bulk =~ ^[1-9][0-9]{2,6}(,[1-9][0-9]{2,6})*$ ]] ||
+	die "--rates wants numbers from 100 to 9999999, with commas in between"
 [[ $least =~ ^[0-9]+(\.[0-9]+)?$ ]] || die "--least wants a number"
 for name in "${checks[@]}"; do
 	all_checks | grep -qx "$name" || die "--check $name is not one of: $(all_checks | tr '\n' ' ')"
@@ -91,7 +93,8 @@ prepare "$here/guest"
 clock+=" rcupdate.rcu_cpu_stall_timeout=180"
 mkdir -p "$work/share/bin"
 cp build/tools/{prismctl,prismd} "$work/share/bin/"
-limit=$((1800 + 2 * rounds * (seconds + 20) + 400 * ${#checks[@]}))
+commas=${bulk//[^,]/}
+limit=$((1800 + 2 * rounds * (${#commas} + 1) * (seconds + 20) + 400 * ${#checks[@]}))
 run_pair "VNI=$VNI bash /prism/docker/guest/server.sh" \
-	"VNI=$VNI bash /prism/docker/guest/client.sh $rounds $seconds $rate ${checks[*]}"
+	"VNI=$VNI bash /prism/docker/guest/client.sh $rounds $seconds $bulk ${checks[*]}"
 if [ -n "$ktap" ]; then results; else table; fi

@@ -8,9 +8,10 @@
 #   limit   for how many seconds a guest may run
 #   image, memory   what the guests are made of, and how many MiB they have
 #   ready   for how many seconds the first one may take to start its services
+#   ring    how many descriptors their NICs have to receive
 
 pair=$PRISM_SRC/selftests/pair
-ko='' limit=600 image=demo memory=1024 ready=180
+ko='' limit=600 image=demo memory=1024 ready=180 ring=256
 work=
 pids=()
 # shellcheck disable=SC2317
@@ -53,7 +54,7 @@ prepare() {
 	cp build/pair/release/{memprobe,udpprobe,bulk} "$work/share/"
 }
 
-# cable: what the guests are joined by. Takes rates of bulk traffic from a fifo.
+# cable: what the guests are joined by. Takes what traffic is wanted from a fifo.
 rates=
 cable() {
 	local arguments
@@ -67,8 +68,8 @@ cable() {
 	)
 	mkfifo "$work/rates"
 	exec {rates}<>"$work/rates"
-	build/pair/release/cable "$work/to-server" "$work/to-client" "$work/rates" "${arguments[@]}" \
-		2>"$work/cable.err" &
+	build/pair/release/cable "$work/to-server" "$work/to-client" "$work/rates" "$ring" "${arguments[@]}" \
+		>"$work/answers" 2>"$work/cable.err" &
 	pids+=($!)
 }
 
@@ -77,7 +78,7 @@ guest() {
 	local name=$1
 
 	mkdir -p build/log
-	qemu/run.sh --image "$image" --mem "$memory" --share "$work/share" --net "connect:$work/to-$name" \
+	qemu/run.sh --image "$image" --mem "$memory" --share "$work/share" --net "connect:$work/to-$name:$ring" \
 		--smp "$2" --append "$clock" --timeout "$limit" --log "$PRISM_SRC/build/log/$what-$name.log" --cmd "$3" \
 		>"$work/$name" 2>"$work/$name.err" &
 	pids+=($!)
@@ -123,7 +124,7 @@ follow() {
 }
 
 # run_pair SERVER CLIENT: these commands in the two guests. What the second one
-# says is in build/log/$what.data afterwards.
+# says, and the cable behind it, is in build/log/$what.data afterwards.
 run_pair() {
 	local processors=1
 
@@ -134,7 +135,7 @@ run_pair() {
 	cable
 	wait_ready
 	follow
-	cp "$work/client" "build/log/$what.data"
+	cat "$work/client" "$work/answers" >"build/log/$what.data"
 	! grep -q "^error " "$work/client" || failed client
 	kill -0 "${pids[0]}" 2>/dev/null || grep -q '^end$' "$work/client" || failed server
 	wait "${pids[1]}" || failed client

@@ -79,12 +79,11 @@ cache_answers() { find_client && find_cache && answers "${address[cache]}:11211"
 probe() { "$@" timeout 30 /prism/memprobe "$target" 1 2000; }
 
 check_plain() {
-	local rule target=${address[cache]}:11211
+	local target=${address[cache]}:11211
 
-	rule=$(on_server rules_of "$cache")
-	equal "one rule, by the label alone" "$(grep -c . <<<"$rule")" 1
-	equal "for the network, the address and the port" "$(on_server fields "$rule")" \
-		"$VNI tcp ${address[cache]}/32 11211 high 1"
+	equal "two rules by the label alone: the network, the address and the ports" \
+		"$(on_server all_fields "$cache" | sort | paste -sd ';')" \
+		"$(printf "$VNI %s ${address[cache]}/32 11211 high 1;" tcp udp | sed 's/;$//')"
 	mark
 	must "the service answers" probe in_client
 	moves "packets for it are of class high" classified
@@ -264,8 +263,8 @@ check_churn() {
 	local many=24
 
 	must "$many containers are started" on_server churn 1 $many 20000
-	eventually 60 "each has its rule" on_server has_rules $((many + 1))
+	eventually 60 "each has its rule" on_server has_rules $((many + 2))
 	must "and stopped" on_server no_churn
-	eventually 60 "no rule is left" on_server has_rules 1
-	must "that of the service is" on_server rules_of "$cache"
+	eventually 60 "no rule is left" on_server has_rules 2
+	must "but those of the service" on_server rules_of "$cache"
 }

@@ -1,13 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# client.sh ROUNDS SECONDS RATE CHECK...: the second guest: another node of the swarm, with the
-# client. Measures for so many rounds, none where that is 0, and then does these checks. RATE of
-# bulk traffic is packets a second, or auto. On stdout, beside `step`, `error` and `inject`:
-#   bulk RATE            of bulk traffic
-#   trial RATE ARRIVED   of those by which it was found
-#   data MODE ROUND MEDIAN P99 RATE BULK NAME=NUMBER...
-#                        microseconds, answers and packets a second, what counters moved
+# client.sh ROUNDS SECONDS RATES CHECK...: the second guest: another node of the swarm, with the
+# client. Measures for so many rounds, none where that is 0, and then does these checks. RATES of
+# bulk traffic are packets a second, with commas in between. On stdout, beside `step`, `error` and
+# `inject`:
+#   data MODE RATE ROUND ARRIVED NAME=NUMBER...
+#                        packets a second, what counters moved; the cable has the latencies
 #   ok NAME, not ok NAME, # TEXT
 #                        what became of a check
 
@@ -19,7 +18,8 @@ here=$(dirname "$0")
 . "$here/measure.sh"
 . "$here/checks.sh"
 
-rounds=$1 seconds=$2 bulk=$3
+rounds=$1 seconds=$2
+IFS=, read -r -a rates <<<"$3"
 shift 3
 
 # on_server COMMAND...: what it says there, and its status; 125 where the answer does not come.

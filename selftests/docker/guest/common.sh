@@ -100,7 +100,7 @@ image_of() {
 }
 
 make_images() {
-	image_of memcached '["/usr/bin/memcached", "-u", "root", "-t", "1", "-m", "64"]' /usr/bin/memcached
+	image_of memcached '["/usr/bin/memcached", "-u", "root", "-t", "1", "-m", "64", "-U", "11211"]' /usr/bin/memcached
 	image_of traffic '["/bin/sleep", "1000000"]' /prism/{memprobe,bulk}
 }
 

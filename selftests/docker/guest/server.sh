@@ -20,7 +20,7 @@ docker network create -d overlay --attachable --subnet 10.42.0.0/24 --ip-range 1
 start_prism
 docker service create -d --name cache --network "$overlay_net" --constraint node.hostname==server \
 	--no-resolve-image --container-label io.prism.class=high \
-	--container-label io.prism.ports=11211/tcp prism/memcached >/run/service.log 2>&1 ||
+	--container-label io.prism.ports=11211/tcp,11211/udp prism/memcached >/run/service.log 2>&1 ||
 	die "no service: $(tail -n 1 /run/service.log)"
 wait_for 120 task_of cache || die "the service does not start: $(docker service ps --no-trunc cache | tail -n 1)"
 # It sets how much may wait for it.

@@ -26,14 +26,8 @@ impl Figures {
         }
     }
 
-    /// The smallest of the latencies that so many per mille of them do not exceed; zero of none.
     fn percentile(&self, per_mille: usize) -> Duration {
-        let rank = (self.latencies.len() * per_mille).div_ceil(1000);
-
-        self.latencies
-            .get(rank.saturating_sub(1))
-            .copied()
-            .unwrap_or_default()
+        percentile(&self.latencies, per_mille)
     }
 
     fn mean(&self) -> Duration {
@@ -41,6 +35,16 @@ impl Figures {
 
         self.latencies.iter().sum::<Duration>() / u32::try_from(count).unwrap_or(u32::MAX)
     }
+}
+
+/// The smallest of the `sorted` times that so many per mille of them do not exceed; zero of none.
+pub fn percentile(sorted: &[Duration], per_mille: usize) -> Duration {
+    let rank = (sorted.len() * per_mille).div_ceil(1000);
+
+    sorted
+        .get(rank.saturating_sub(1))
+        .copied()
+        .unwrap_or_default()
 }
 
 /// `NAME=NUMBER ...`: latencies in microseconds, the rate of answers a second.
