@@ -94,7 +94,7 @@ clock+=" rcupdate.rcu_cpu_stall_timeout=180"
 mkdir -p "$work/share/bin"
 cp build/tools/{prismctl,prismd} "$work/share/bin/"
 commas=${bulk//[^,]/}
-limit=$((1800 + 2 * rounds * (${#commas} + 1) * (seconds + 20) + 400 * ${#checks[@]}))
+limit=$((1800 + 3 * rounds * (${#commas} + 1) * (seconds + 20) + 400 * ${#checks[@]}))
 run_pair "VNI=$VNI bash /prism/docker/guest/server.sh" \
 	"VNI=$VNI bash /prism/docker/guest/client.sh $rounds $seconds $bulk ${checks[*]}"
 if [ -n "$ktap" ]; then results; else table; fi
