@@ -29,14 +29,16 @@ link() {
 }
 
 networks() {
-	local spec
+	local spec socket descriptors
 
 	for spec in ${net//,/ }; do
 		case $spec in
 		virtio) on_hub virtio-net-pci ;;
 		e1000e | rtl8139 | e1000) on_hub "$spec" ;;
-		connect:*:*) link "$(cut -d: -f2 <<<"$spec")" "${spec##*:}" ;;
-		connect:*) link "${spec#*:}" 256 ;;
+		connect:*)
+			IFS=: read -r _ socket descriptors <<<"$spec"
+			link "$socket" "${descriptors:-256}"
+			;;
 		none) ;;
 		*) die "--net $spec: no such network" ;;
 		esac

@@ -3,7 +3,7 @@
 //! Requests to a memcached server in the overlay network, and how long their answers take.
 //!
 //! They leave at a steady rate, whether or not what was asked before is answered, and a request
-//! without an answer counts as the slowest of all. They are memcached's over UDP: in front of the text
+//! without an answer counts as one that took a second at least. They are memcached's over UDP: in front of the text
 //! are the number of the request, the number of the datagram and how many there are, and two zeroes.
 
 use std::{
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_answered_is_slowest() {
+    fn what_is_not_answered_took_a_second() {
         let asked = Asked::default();
 
         asked.note();
