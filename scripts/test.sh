@@ -160,6 +160,7 @@ beside_guests() {
 other_host_tests() {
 	one no-panic scripts/in-toolroot.sh selftests/host/no-panic.sh
 	one units selftests/host/units.sh
+	one old-breakpoint selftests/host/old-breakpoint.sh
 	one kdir scripts/in-toolroot.sh selftests/host/kdir.sh
 	one dependencies scripts/in-toolroot.sh selftests/host/dependencies.sh
 	one fuzz scripts/in-toolroot.sh selftests/host/fuzz.sh "${TEST_FUZZ:-6}"
@@ -274,10 +275,6 @@ without() {
 	echo "$tests"
 }
 
-# A CPU that meets code which another one is patching: QEMU may have it run a
-# breakpoint that has gone, and the kernel dies of one that it does not know.
-met_old_breakpoint() { grep -q 'Oops: int3' "$1" && ! grep -qE 'RIP: .*\[(prism|simnic)\]' "$1"; }
-
 # functional_tests KERNEL GUEST TESTS ARG...: those in a guest, or in another one for what
 # is left where QEMU ends it: twice at most without a test that ended in between.
 functional_tests() {
@@ -291,7 +288,7 @@ functional_tests() {
 			tee "$out" || rc=$?
 		mapfile -t ended < <(sed -nE 's/^(not )?ok [0-9]+ ([a-z0-9_]+).*/\2/p' "$out")
 		tries=$((${#ended[@]} > 0 ? 1 : tries + 1))
-		[ $rc = 125 ] && [ $tries != 3 ] && met_old_breakpoint "$console" || return $rc
+		[ $rc = 125 ] && [ $tries != 3 ] && awk -f scripts/old-breakpoint.awk "$console" || return $rc
 		cp "$console" "${console%.log}-$attempt.log"
 		tests=$(without "$tests" "${ended[@]}")
 		[ -n "$tests" ] || return $rc
@@ -430,12 +427,24 @@ fi
 [[ " $* " != *" deb "* ]] || by_itself deb selftests/deb/run.sh
 [[ " $* " != *" docker "* ]] || by_itself docker selftests/docker/docker.sh --least 3 --checks
 
+# died_of CONSOLE: what it has from the kernel's first complaint on, or its end.
+died_of() {
+	local first
+
+	first=$(grep -nm 1 -E 'Oops: |BUG: |WARNING: |Kernel panic' "$1" || :)
+	if [ -n "$first" ]; then
+		sed -n "${first%%:*},+59p" "$1"
+	else
+		tail -n 40 "$1"
+	fi
+}
+
 # Once more what failed, as much is printed in between. Where a guest ended before its
 # tests did, the console knows why.
 for guest in "${guests[@]}"; do
 	grep -E '^ *not ok|^# prism: ' "$logs/$guest.log" | sed "s/^ */# $guest: /" | head -n 40 || :
 	! grep -q '^# prism: ' "$logs/$guest.log" ||
-		tail -n 40 "$logs/console-$guest.log" | sed "s/^/# $guest's console: /"
+		died_of "$logs/console-$guest.log" | sed "s/^/# $guest's console: /"
 done
 
 # tables: which kernel passed what: checks of each test, and in all.

@@ -41,6 +41,9 @@ in_container() { ip netns exec "$@"; }
 underlay() {
 	local irq
 
+	# With a user the kernel's keys for hooks stay on: where they are turned as packets come,
+	# QEMU may have a CPU run a breakpoint that has gone, and the kernel dies of it.
+	tc qdisc replace dev lo clsact || die "lo can have no clsact"
 	ip ${4:+-n "$4"} -batch - <<-END || die "the NIC $1 cannot be set up"
 		link set $1 address $3
 		link set $1 up
