@@ -26,9 +26,10 @@ declare -A port=(
 )
 export PRISM RULES VNI control_port
 
-# Lines that the host's side reads: what goes on, and what went wrong.
+# Lines that the host's side reads: what goes on, and what went wrong, which is told where
+# output goes nowhere, too.
 step() { echo "step $*"; }
-die() { echo "error $*"; exit 1; }
+die() { echo "error $*" >&"${told:-1}"; exit 1; }
 
 # mac_of CONTAINER
 mac_of() { printf '02:42:0a:2a:00:%02x' "${address[$1]##*.}"; }
@@ -79,14 +80,17 @@ container() {
 	END
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds.
+# wait_for SECONDS COMMAND...: until it succeeds. Only that it died is of interest of its output.
 wait_for() {
-	local tries=$(($1 * 5))
+	local tries=$(($1 * 5)) told
 	shift
 
+	exec {told}>&1
 	until "$@" >/dev/null 2>&1; do
 		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
+		[ $tries -gt 0 ] || break
 		sleep 0.2
 	done
+	exec {told}>&-
+	[ $tries -gt 0 ]
 }
