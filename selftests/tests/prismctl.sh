@@ -98,9 +98,25 @@ refuses "a rule that is not there" 'there is no rule none' rule del flow none
 refuses "an unknown knob" 'is it quantum\?' set quantun=4
 refuses "the second of two knobs" 'limit="0": expected a number from 1 to 1000000' set quantum=9 limit=0
 refuses "a device that is not there" 'no device has that name' set quantum=9 devices=none0
+refuses "a name of prismd's rules" "those of prismd's rules" rule add docker:web vni=1
+
+ip link add gone0 type veth peer name gone1
+does "a device is chosen" set devices=gone0
+ip link del gone0
+does "and gone, the state is shown" status
+matches "with that" "$out" "none of the devices that were chosen is there: prismctl set devices=auto"
+does "other knobs are set" set quantum=5 quantum=4
+does "and all is saved" save
+equal "but for the devices" "$(grep -c ^devices <<<"$out")" 0
+does "devices are chosen anew" set devices=auto
 
 does "it is saved" save $dir/saved.toml
 equal "for root alone" "$(stat -c %a $dir/saved.toml)" 600
+ln -s saved.toml $dir/link.toml
+does "by a link, too" save $dir/link.toml
+equal "which stays one" "$(readlink $dir/link.toml)" saved.toml
+does "to what is no file" save /dev/null
+equal "which stays what it is" "$(stat -c %F /dev/null)" "character special file"
 does "nothing differs" diff $dir/saved.toml
 equal "nothing is shown" "$out" ""
 cat >$dir/other.toml <<-END
@@ -145,6 +161,31 @@ refuses "the same, to be checked" "bad.toml:4:1" apply --check $dir/bad.toml
 printf 'devices = "none0"\n[rules.a]\nvni = 1\n[rules.b]\nvni = 2\nenabled = false\n' >$dir/late.toml
 refuses "a file that the module refuses in the middle" 'no device has that name.*nothing was changed' apply $dir/late.toml
 refuses "a file that is not there" 'No such file' apply $dir/none.toml
+
+printf '[rules."docker:web"]\nvni = 1\n' >$dir/theirs.toml
+refuses "a file with a name of prismd's rules" "theirs.toml:1:8: rule docker:web: .*prismd's rules" apply $dir/theirs.toml
+
+# What has begun is done as a whole: r1 is the first of them.
+for number in {1..200}; do
+	printf '[rules.r%s]\nvni = %s\n' "$number" "$number"
+done >$dir/many.toml
+"$SELFTESTS"/bin/prismctl apply $dir/many.toml >/dev/null 2>&1 &
+begun=$!
+until [ -d "$RULES/r1" ] || ! kill -0 $begun 2>/dev/null; do :; done
+kill $begun
+status=0
+wait $begun || status=$?
+equal "a signal comes after the first rule" "$status" 143
+equal "and ends it after the last" "$(ls "$RULES" | wc -l)" 200
+does "what was saved is applied once more" apply $dir/saved.toml
+
+equal "only root can keep others from changes" "$(stat -c %a /run/prism.lock)" 600
+flock /run/prism.lock sleep 3 &
+sleep 0.5
+ctl isolate on
+equal "a change waits for another" "$status" 0
+matches "and says so" "$complaint" "another command changes the configuration"
+wait $!
 
 as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$SELFTESTS"/bin/prismctl "$@"; }
 matches "others see the mode" "$(as_nobody status 2>&1)" "mode +sync"

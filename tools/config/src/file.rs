@@ -40,6 +40,10 @@ use crate::{
         Knob,
         KNOBS, //
     },
+    owner::{
+        is_of_daemon,
+        NOT_YOURS, //
+    },
     rule::{
         check_name,
         Rule, //
@@ -181,6 +185,10 @@ impl Reader<'_> {
                 self.problem(span, format!("rule {}: {why}", Quoted(name)));
                 continue;
             }
+            if is_of_daemon(name) {
+                self.problem(span, format!("rule {name}: {NOT_YOURS}"));
+                continue;
+            }
             let Some(fields) = item.as_table_like() else {
                 self.problem(
                     item.span(),
@@ -254,6 +262,8 @@ impl State {
         for knob in &KNOBS {
             if let Some(value) = self.knobs.get(knob.name) {
                 let value = match (&knob.kind, value.as_str()) {
+                    // None of those that were chosen is there.
+                    (Kind::Devices, "") => continue,
                     (Kind::Switch, "0") => "false".to_owned(),
                     (Kind::Switch, _) => "true".to_owned(),
                     (_, value) => written(value),

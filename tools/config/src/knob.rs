@@ -171,6 +171,19 @@ impl Knob {
         Self::named(name).ok_or_else(|| NoKnob(format!("{}{}", Quoted(name), meant(name, known))))
     }
 
+    /// The value that the module shows as `text`. Where none of the devices that were chosen is there,
+    /// it shows none, which cannot be written.
+    ///
+    /// # Errors
+    ///
+    /// What it could show instead.
+    pub fn shown(&self, text: &str) -> Result<String, Expected> {
+        match &self.kind {
+            Kind::Devices if text.trim().is_empty() => Ok(String::new()),
+            _ => self.check(text),
+        }
+    }
+
     /// The value that `text` stands for, as the module shows it but for the devices that `auto` means
     /// now.
     ///
@@ -282,6 +295,15 @@ mod tests {
         assert_eq!(check("devices", "auto eth0 eth1\n"), Ok("auto".into()));
         assert_eq!(check("devices", "eth1, eth0"), Ok("eth0 eth1".into()));
         assert_eq!(check("priority_high", "off"), Ok("off".into()));
+    }
+
+    #[test]
+    fn devices_may_all_be_gone() {
+        assert_eq!(
+            Knob::named("devices").unwrap().shown("\n"),
+            Ok(String::new())
+        );
+        assert!(Knob::named("mode").unwrap().shown("").is_err());
     }
 
     #[test]

@@ -61,7 +61,8 @@ pub use self::{
     },
     owner::{
         is_of_daemon,
-        DOCKER_PREFIX, //
+        DOCKER_PREFIX,
+        NOT_YOURS, //
     },
     plan::{
         Change,

@@ -3,8 +3,21 @@
 //! Who changes a configuration.
 
 use std::{
-    fs::File,
-    path::Path, //
+    fs::{
+        File,
+        Permissions, //
+    },
+    io,
+    os::unix::fs::{
+        OpenOptionsExt,
+        PermissionsExt, //
+    },
+    path::Path,
+    thread,
+    time::{
+        Duration,
+        Instant, //
+    },
 };
 
 use nix::{
@@ -22,6 +35,12 @@ use crate::module::{
 
 const LOCK: &str = "/run/prism.lock";
 
+/// Who can open the file can keep everyone from changing anything.
+const MODE: u32 = 0o600;
+
+/// For how long a change that somebody else makes is nothing to speak of.
+const SOON: Duration = Duration::from_secs(1);
+
 /// Held while a configuration is changed, by one at a time.
 pub struct Lock(#[expect(dead_code, reason = "held, not used")] Flock<File>);
 
@@ -34,6 +53,24 @@ impl Lock {
     pub fn take() -> Result<Self, Error> {
         Self::with(FlockArg::LockExclusive)
             .map_err(|errno| read_error(Path::new(LOCK), errno.into()))
+    }
+
+    /// The same, and says what it waits for where that takes more than a second.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Denied`], [`Error::Read`].
+    pub fn take_and_tell(tell: impl FnOnce(&str)) -> Result<Self, Error> {
+        let until = Instant::now() + SOON;
+
+        while Instant::now() < until {
+            if let Some(lock) = Self::try_take()? {
+                return Ok(lock);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        tell(LOCK);
+        Self::take()
     }
 
     /// Takes it if nobody else has it.
@@ -50,12 +87,41 @@ impl Lock {
     }
 
     fn with(how: FlockArg) -> Result<Self, Errno> {
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(LOCK)
+        let file = open(Path::new(LOCK))
             .map_err(|why| Errno::from_raw(why.raw_os_error().unwrap_or(0)))?;
 
         Flock::lock(file, how).map(Self).map_err(|(_, errno)| errno)
+    }
+}
+
+/// The file of a lock, which nobody else can open, whoever made it.
+fn open(path: &Path) -> io::Result<File> {
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .mode(MODE)
+        .open(path)?;
+
+    if file.metadata()?.permissions().mode() & 0o777 != MODE {
+        file.set_permissions(Permissions::from_mode(MODE))?;
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_else_can_open_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let mode = || path.metadata().unwrap().permissions().mode() & 0o777;
+
+        open(&path).unwrap();
+        assert_eq!(mode(), 0o600);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        open(&path).unwrap();
+        assert_eq!(mode(), 0o600);
     }
 }

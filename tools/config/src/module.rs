@@ -188,7 +188,7 @@ impl Target for Module {
                 text => text?,
             };
             let value = knob
-                .check(&text)
+                .shown(&text)
                 .map_err(|_| unknown(self.knobs.join(knob.name), text))?;
 
             state.knobs.insert(knob.name, value);
@@ -363,6 +363,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::Plan;
 
     /// Files as the module has them, with a rule `cache`.
     fn files() -> (tempfile::TempDir, Module) {
@@ -411,6 +412,22 @@ mod tests {
                 bytes: 99
             }
         );
+    }
+
+    #[test]
+    fn devices_that_are_gone_keep_nothing_else_from_being_read() {
+        let (dir, module) = files();
+
+        fs::write(dir.path().join("knobs/devices"), "\n").unwrap();
+        let state = module.state().unwrap();
+        assert_eq!(state.knobs["devices"], "");
+        assert!(!state.to_file().contains("devices"));
+        let mut wanted = state.clone();
+        wanted.knobs.insert("devices", "auto".to_owned());
+        Plan::new(&state, &wanted, |_| false)
+            .carry_out(&module)
+            .unwrap();
+        assert_eq!(module.value("devices").unwrap(), "auto");
     }
 
     #[test]

@@ -6,6 +6,9 @@
 /// these, so they are no part of a configuration that is saved and applied.
 pub const DOCKER_PREFIX: &str = "docker:";
 
+/// Why nobody else makes rules of such names.
+pub const NOT_YOURS: &str = "names that begin with docker: are those of prismd's rules";
+
 /// Whether a rule of that name is made and removed by a daemon.
 pub fn is_of_daemon(name: &str) -> bool {
     name.starts_with(DOCKER_PREFIX)

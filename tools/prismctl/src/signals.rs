@@ -21,6 +21,7 @@ use nix::{
     sys::{
         signal::{
             SigSet,
+            SigmaskHow,
             Signal, //
         },
         signalfd::{
@@ -30,16 +31,33 @@ use nix::{
     },
 };
 
+/// What ends a command from outside.
+fn ends() -> SigSet {
+    SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP])
+}
+
+/// Until it is dropped, these signals wait: what is begun is done as a whole.
+pub(crate) struct Held(SigSet);
+
+impl Held {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self(ends().thread_swap_mask(SigmaskHow::SIG_BLOCK)?))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.thread_set_mask().ok();
+    }
+}
+
 /// SIGINT, SIGTERM and SIGHUP, which from here on end nothing by themselves.
 pub(crate) struct Signals(SignalFd);
 
 impl Signals {
     pub(crate) fn block() -> io::Result<Self> {
-        let mut set = SigSet::empty();
+        let set = ends();
 
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-            set.add(signal);
-        }
         set.thread_block()?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(Self(SignalFd::with_flags(&set, flags)?))
@@ -67,5 +85,28 @@ impl Signals {
                 Ok(fds[0].any().unwrap_or(true) || fds[1..].iter().any(is_closed))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::pthread_sigmask;
+
+    use super::*;
+
+    #[test]
+    fn a_signal_waits_for_what_is_begun() {
+        let waits = || {
+            let mut set = SigSet::empty();
+
+            pthread_sigmask(SigmaskHow::SIG_BLOCK, None, Some(&mut set)).unwrap();
+            set.contains(Signal::SIGTERM)
+        };
+
+        assert!(!waits());
+        let held = Held::new().unwrap();
+        assert!(waits());
+        drop(held);
+        assert!(!waits());
     }
 }

@@ -125,6 +125,14 @@ fn a_problem_shows_its_line() {
 }
 
 #[test]
+fn names_of_the_daemon_are_not_for_files() {
+    assert_eq!(
+        problems("[rules.'docker:a']\nvni = 1"),
+        ["1:8: rule docker:a: names that begin with docker: are those of prismd's rules"]
+    );
+}
+
+#[test]
 fn what_is_off_need_not_be_good_for_anything() {
     assert_eq!(problems("[rules.a]\nenabled = false"), Vec::<String>::new());
 }

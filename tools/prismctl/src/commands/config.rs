@@ -3,13 +3,15 @@
 //! The configuration as a file: `apply`, `save` and `diff`.
 
 use std::{
-    fs,
+    fs::{
+        self,
+        File, //
+    },
     io::{
         self,
         Read,
         Write, //
     },
-    os::unix::fs::OpenOptionsExt,
     path::{
         Path,
         PathBuf, //
@@ -20,7 +22,6 @@ use std::{
 use prism_config::{
     is_of_daemon,
     Change,
-    Lock,
     Module,
     Named,
     Plan,
@@ -31,7 +32,12 @@ use serde_json::{
     json,
     Value, //
 };
+use tempfile::NamedTempFile;
 
+use super::{
+    carry_out,
+    lock, //
+};
 use crate::{
     cli::ConfigFile,
     error::Error,
@@ -47,10 +53,10 @@ use crate::{
 pub(super) fn apply(out: &mut Output, file: &ConfigFile) -> Result<(), Error> {
     let wanted = read(&file.file)?;
     let module = Module::open()?;
-    let _lock = Lock::take()?;
+    let _lock = lock()?;
     let plan = plan(&module, &wanted, file)?;
 
-    plan.carry_out(&module)?;
+    carry_out(&plan, &module)?;
     show(out, &plan)
 }
 
@@ -62,7 +68,12 @@ pub(super) fn check(file: &ConfigFile) -> Result<(), Error> {
 /// What applying the file would change.
 pub(super) fn diff(out: &mut Output, file: &ConfigFile) -> Result<ExitCode, Error> {
     let wanted = read(&file.file)?;
-    let plan = plan(&Module::open()?, &wanted, file)?;
+    let module = Module::open()?;
+    let plan = {
+        let _lock = lock()?;
+
+        plan(&module, &wanted, file)?
+    };
 
     show(out, &plan)?;
     Ok(ExitCode::from(u8::from(!plan.is_empty())))
@@ -75,32 +86,49 @@ fn plan(module: &Module, wanted: &State, file: &ConfigFile) -> Result<Plan, Erro
     }))
 }
 
-/// Writes the configuration as it is. The file is there as a whole, or as before.
+/// Writes the configuration as it is.
 pub(super) fn save(out: &mut Output, file: Option<PathBuf>) -> Result<(), Error> {
-    let mut state = Module::open()?.state()?;
+    let module = Module::open()?;
+    let mut state = {
+        let _lock = lock()?;
+
+        module.state()?
+    };
     state.rules.retain(|name, _| !is_of_daemon(name));
     let text = state.to_file();
     let Some(path) = file.filter(|path| path != Path::new("-")) else {
         out.print(&json!({ "file": text }), |out| write!(out, "{text}"))?;
         return Ok(());
     };
-    let mut new = path.clone().into_os_string();
-    new.push(".new");
-    let write = || {
-        // It says who talks to whom.
-        let mut file = fs::File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&new)?;
 
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, &path)
+    write(&path, &text).map_err(|why| Error::Io { path, why })
+}
+
+/// Writes a file, which is there as a whole or as before, and for its owner alone: it says who talks to
+/// whom. What a link leads to is what is written; what is no file is written to as it is.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let path = match fs::metadata(path) {
+        Ok(meta) if meta.is_file() => fs::canonicalize(path)?,
+        Ok(_) => {
+            return File::options()
+                .write(true)
+                .open(path)?
+                .write_all(text.as_bytes())
+        }
+        // A link that leads nowhere is for whoever made it to mend.
+        Err(why) if fs::symlink_metadata(path).is_ok() => return Err(why),
+        Err(_) => path.to_owned(),
     };
+    let dir = match path.parent() {
+        Some(dir) if dir != Path::new("") => dir,
+        _ => Path::new("."),
+    };
+    let mut new = NamedTempFile::new_in(dir)?;
 
-    write().map_err(|why| Error::Io { path, why })
+    new.write_all(text.as_bytes())?;
+    new.as_file().sync_all()?;
+    new.persist(&path)?;
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<State, Error> {
@@ -145,5 +173,56 @@ fn as_json(change: &Change) -> Value {
             json!({ "rule": name, "from": rule(name, from), "to": rule(name, to) })
         }
         Change::Turn(knob, from, to) => json!({ "knob": knob.name, "from": from, "to": to }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{
+        symlink,
+        PermissionsExt, //
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_for_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("prism.toml");
+
+        for text in ["isolate = true\n", "isolate = false\n"] {
+            write(&path, text).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_stays_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("managed"), dir.path().join("link"));
+
+        fs::write(&file, "old").unwrap();
+        symlink(&file, &link).unwrap();
+        write(&link, "new").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+        assert!(link.is_symlink());
+
+        fs::remove_file(&file).unwrap();
+        assert!(write(&link, "new").is_err());
+        assert!(link.is_symlink());
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("null");
+
+        symlink("/dev/null", &path).unwrap();
+        write(&path, "text").unwrap();
+        assert!(path.is_symlink());
+        assert!(write(dir.path(), "text").is_err());
     }
 }

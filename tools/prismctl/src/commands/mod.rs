@@ -10,6 +10,7 @@ mod stats;
 mod status;
 
 use std::{
+    io::Write,
     process::ExitCode,
     time::Duration, //
 };
@@ -30,6 +31,7 @@ use crate::{
     doctor::doctor,
     error::Error,
     output::Output,
+    signals::Held,
     top::{
         top,
         Options, //
@@ -88,12 +90,30 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<ExitCode, Error>
 /// Has `f` change a copy of the configuration, and then makes it like that.
 fn change(f: impl FnOnce(&mut State) -> Result<(), Error>) -> Result<(), Error> {
     let module = Module::open()?;
-    let _lock = Lock::take()?;
+    let _lock = lock()?;
     let now = module.state()?;
     let mut wanted = now.clone();
 
     f(&mut wanted)?;
-    Ok(Plan::new(&now, &wanted, |_| false).carry_out(&module)?)
+    carry_out(&Plan::new(&now, &wanted, |_| false), &module)
+}
+
+/// Waits until nobody else changes the configuration.
+fn lock() -> Result<Lock, Error> {
+    Ok(Lock::take_and_tell(|path| {
+        writeln!(
+            std::io::stderr(),
+            "prismctl: another command changes the configuration ({path}): waiting"
+        )
+        .ok();
+    })?)
+}
+
+/// Carries a plan out, as a whole or not at all whatever comes.
+fn carry_out(plan: &Plan, module: &Module) -> Result<(), Error> {
+    let _held = Held::new()?;
+
+    Ok(plan.carry_out(module)?)
 }
 
 /// What stands on either side of the first `=`.

@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use prism_config::{
+    is_of_daemon,
     rule,
     rule::Rule,
     Counts,
     Field,
     Module,
-    Target, //
+    Target,
+    NOT_YOURS, //
 };
 use serde::Serialize;
 
@@ -60,6 +62,9 @@ impl Shown {
 /// A new one.
 pub(super) fn add(name: &str, fields: &[String], is_disabled: bool) -> Result<(), Error> {
     rule::check_name(name.as_bytes()).map_err(|why| refused(name, why))?;
+    if is_of_daemon(name) {
+        return Err(refused(name, NOT_YOURS));
+    }
     change(|state| {
         if state.rules.contains_key(name) {
             return Err(prism_config::Error::IsRule(name.to_owned()).into());

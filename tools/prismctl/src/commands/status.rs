@@ -134,8 +134,13 @@ impl Status {
                 _ => "no rule is enabled: prismctl rule set NAME enabled=yes".to_owned(),
             });
         }
-        if self.devices.as_deref() == Some("auto") {
-            hints.push("no device receives: prismctl set devices=NAME".to_owned());
+        match self.devices.as_deref() {
+            Some("auto") => hints.push("no device receives: prismctl set devices=NAME".to_owned()),
+            Some("") => hints.push(
+                "none of the devices that were chosen is there: prismctl set devices=auto"
+                    .to_owned(),
+            ),
+            _ => (),
         }
         if is_on && self.enabled.is_some_and(|enabled| enabled != 0) && self.classified == 0 {
             hints.push("no packet has met a rule yet".to_owned());
