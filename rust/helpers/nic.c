@@ -156,7 +156,7 @@ int knet_nic_shape(struct knet_nic *nic, const u8 *order, size_t len)
 	if (!netif_running(nic->dev))
 		return -ENETDOWN;
 	err = knet_shapes_add(&nic->shapes, order, len);
-	if (err)
+	if (err || order[offsetof(struct knet_shape, flags)] & KNET_SHAPE_MORE)
 		return err;
 	local_bh_disable();
 	napi_schedule(&nic->napi);

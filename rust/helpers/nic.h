@@ -49,6 +49,7 @@ enum knet_shape_gso {
 #define KNET_SHAPE_TAG		16	/* the VLAN tag of the frame is beside it */
 #define KNET_SHAPE_PRIORITY_TAG	32	/* without one: a tag of VLAN 0 is */
 #define KNET_SHAPE_SPOIL	64	/* the last byte changes behind the checksum */
+#define KNET_SHAPE_MORE		128	/* comes in one poll with the next */
 
 /* How a frame is to come in. selftests/wire/src/fuzz/shape.rs writes it. */
 struct knet_shape {

@@ -32,6 +32,7 @@ const LIST: u8 = 8;
 const TAG: u8 = 16;
 const PRIORITY_TAG: u8 = 32;
 const SPOIL: u8 = 64;
+const MORE: u8 = 128;
 
 /// Lengths of the linear part: within and between headers, and odd ones.
 const LINEAR: [u16; 12] = [14, 15, 33, 34, 42, 50, 55, 64, 78, 92, 101, 128];
@@ -97,6 +98,12 @@ impl Shape {
             shape.flags |= PRIORITY_TAG;
         }
         shape
+    }
+
+    /// Has it come at once with the next.
+    pub fn before_next(mut self) -> Self {
+        self.flags |= MORE;
+        self
     }
 
     /// Whether the module leaves such packets alone, so that others of their flow may overtake them.

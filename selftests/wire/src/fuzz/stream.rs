@@ -75,6 +75,8 @@ pub struct Stream {
     len: usize,
     /// What is sent at first, in this order.
     steps: Vec<Step>,
+    /// Whether these come at once.
+    is_burst: bool,
     /// The same segments as they should be.
     again: Vec<Draft>,
 }
@@ -91,6 +93,7 @@ impl Stream {
             start: choice.next() as u32,
             len: 0,
             steps: Vec::new(),
+            is_burst: choice.one_in(2),
             again: Vec::new(),
         };
         let size = choice.of(&[1, 64, 536, 1000, 1360]);
@@ -197,10 +200,14 @@ impl Stream {
         let Some(mut server) = watch.accept(self.place, self.server, self.client, PATIENCE) else {
             return format!("{what} is not accepted");
         };
-        for step in &self.steps {
+        for (number, step) in self.steps.iter().enumerate() {
+            let has_next = number + 1 < self.steps.len();
             let mut shot = acknowledging(step.draft.clone(), ack).shot();
             shot.cut = step.cut;
-            shot.shape = step.shape;
+            shot.shape = match self.is_burst && has_next {
+                true => step.shape.before_next(),
+                false => step.shape,
+            };
             port.send(&shot);
         }
         let (got, rounds) = self.read(&mut server, port, ack);
