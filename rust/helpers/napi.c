@@ -215,11 +215,23 @@ void knet_napi_flush(struct knet_napi *knet)
 	__gro_flush(&knet->napi.gro, false);
 }
 
-/* Whether @skb is part of another packet now. */
+/*
+ * Whether @skb is part of another packet now. One whose data somebody else has too,
+ * such as a packet socket, is none of those that GRO may write to; it is received
+ * behind what GRO holds, when the poll ends at the latest.
+ */
 bool knet_napi_gro_receive(struct knet_napi *knet, struct sk_buff *skb)
 {
-	gro_result_t result = napi_gro_receive(&knet->napi, skb);
+	struct gro_node *gro = &knet->napi.gro;
+	gro_result_t result;
 
+	if (unlikely(skb_cloned(skb))) {
+		__gro_flush(gro, false);
+		list_add_tail(&skb->list, &gro->rx_list);
+		gro->rx_count++;
+		return false;
+	}
+	result = napi_gro_receive(&knet->napi, skb);
 	return result == GRO_MERGED || result == GRO_MERGED_FREE;
 }
 
