@@ -109,6 +109,19 @@ static bool is_watched(const struct net_device *dev, const struct net *net)
 	       !list_empty(&net->ptype_all) || !list_empty(&dev->ptype_all);
 }
 
+/*
+ * Whether the kernel takes @dst away from who holds it when its device goes. It keeps
+ * no list of those that have a class of their source, which it makes for each packet.
+ */
+static bool goes_with_device(const struct dst_entry *dst)
+{
+#ifdef CONFIG_IP_ROUTE_CLASSID
+	if (dst->tclassid)
+		return false;
+#endif
+	return !dst->lwtstate;
+}
+
 /* Routes @skb as IPv4 would, and remembers the route if it is one to this host. */
 static noinline void look_up(struct route *route, struct sk_buff *skb, const struct iphdr *ip,
 			     u8 rp_filter)
@@ -119,7 +132,8 @@ static noinline void look_up(struct route *route, struct sk_buff *skb, const str
 	/* If it has none, IPv4 is to find that out itself, and to count it. */
 	if (!ip_route_input_noref(skb, ip->daddr, ip->saddr, ip4h_dscp(ip), skb->dev))
 		dst = skb_dst(skb);
-	if (dst && (skb_rtable(skb)->rt_type != RTN_LOCAL || dst->lwtstate || !dst_hold_safe(dst))) {
+	if (dst && (skb_rtable(skb)->rt_type != RTN_LOCAL || !goes_with_device(dst) ||
+		    !dst_hold_safe(dst))) {
 		skb_dst_drop(skb);
 		dst = NULL;
 	}

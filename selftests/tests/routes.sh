@@ -132,6 +132,14 @@ flow
 watched "a macvlan"
 in_ns c1 <<<"link del above0"
 again "the macvlan"
+# The kernel makes one for each packet then, which would hold the namespace when that goes.
+if [ -e /proc/net/rt_acct ]; then
+	in_ns c1 <<<"route add $remote_ip/32 dev eth0 realm 5"
+	flow
+	watched "a class of the source's route"
+	in_ns c1 <<<"route del $remote_ip/32 dev eth0"
+	again "the class"
+fi
 in_ns c1 <<<"rule add pref 10 ipproto 17 dport 1 lookup main"
 flow
 watched "policy routing"
