@@ -13,6 +13,7 @@
 
 use knet::{
     context::RxContext,
+    time::ticks,
     trace::{
         By,
         To, //
@@ -240,11 +241,13 @@ impl Shared {
         self.flows.with(cx, change).flatten()
     }
 
-    /// Whether the flow that is to make place has to stay, as packets of it wait.
+    /// Whether the flow that is to make place has to stay, as packets of it wait, or may be held by GRO.
     pub(crate) fn is_pinned(&self, cx: &RxContext<'_>, flows: &Flows, vacancy: Vacancy) -> bool {
-        let waits = |it: &Beside| !it.waiting.is_none();
+        let stays = |it: &Beside| {
+            it.train.may_be_held(ticks()) || !it.waiting.is_none() && self.isolation.holds(cx)
+        };
 
-        self.isolation.holds(cx) && flows.occupant(vacancy).is_some_and(waits)
+        flows.occupant(vacancy).is_some_and(stays)
     }
 }
 

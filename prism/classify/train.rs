@@ -7,6 +7,9 @@
 pub const FULL: u32 = 1000;
 /// So many full-sized packets in a row are a train.
 pub const CARS: u8 = 8;
+/// In so many ticks what is kept together goes on: GRO holds packets for a poll, and where that does not
+/// end, until the next tick.
+pub const HELD: u32 = 2;
 
 /// The last packets of a flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +51,11 @@ impl Train {
             self.alone = tick;
         }
         self.is_kept
+    }
+
+    /// Whether packets of the flow may be held in `tick`, so that what is known of it has to stay.
+    pub fn may_be_held(&self, tick: u32) -> bool {
+        self.is_kept && tick.wrapping_sub(self.tick) <= HELD
     }
 
     fn is_joined(&mut self, len: u32, tick: u32) -> bool {

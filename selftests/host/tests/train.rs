@@ -5,7 +5,8 @@
 use prism_host::classify::train::{
     Train,
     CARS,
-    FULL, //
+    FULL,
+    HELD, //
 };
 use proptest::prelude::*;
 
@@ -51,6 +52,20 @@ fn what_is_held_is_not_overtaken() {
     assert!(train.keeps(FULL, 101, 10, true, || false));
     assert!(train.keeps(FULL, 111, 10, true, || true));
     assert!(!train.keeps(FULL, 111, 10, true, || false));
+}
+
+#[test]
+fn what_may_be_held_is_so_for_a_while() {
+    let mut train = Train::default();
+
+    assert!(!train.may_be_held(0));
+    train.keeps(FULL, u32::MAX - 1, NEVER, true, || false);
+    assert!(train.may_be_held(u32::MAX - 1) && train.may_be_held(HELD - 2));
+    assert!(!train.may_be_held(HELD - 1));
+    // Nor if what was kept is gone.
+    train.keeps(FULL, 0, NEVER, true, || false);
+    train.keeps(100, 0, NEVER, false, || false);
+    assert!(!train.may_be_held(0));
 }
 
 #[test]
