@@ -144,6 +144,8 @@ pub(crate) struct Devices {
     #[pin]
     selection: Mutex<Arc<Selection>>,
     set: RcuCell<Set>,
+    /// Set when a device that stays may have left the set, and packets of it may wait.
+    has_lost: AtomicBool,
     #[pin]
     reclaimer: Reclaimer<Set>,
 }
@@ -154,6 +156,7 @@ impl Devices {
         try_pin_init!(Self {
             selection <- new_mutex!(Arc::new(Selection::Auto, GFP_KERNEL)?),
             set: RcuCell::new(),
+            has_lost: AtomicBool::new(false),
             reclaimer <- Reclaimer::new(RETIRED_MAX),
         })
     }
@@ -169,6 +172,7 @@ impl Devices {
     /// Context: process, under RTNL; sleeps.
     pub(crate) fn adopt(&self, choice: Choice, _rtnl: &Rtnl) {
         *self.selection.lock() = choice.selection;
+        self.has_lost.store(true, Ordering::Relaxed);
         self.reclaimer.defer(self.set.swap(Some(choice.set)));
     }
 
@@ -181,6 +185,14 @@ impl Devices {
                 entry.id.store(DeviceId::GONE.get(), Ordering::Relaxed);
             }
         });
+    }
+
+    /// The same for one that stays, and is chosen no more.
+    ///
+    /// Context: process, under RTNL.
+    pub(crate) fn lose(&self, device: NetDevice<'_>) {
+        self.has_lost.store(true, Ordering::Relaxed);
+        self.forget(device);
     }
 
     /// Forgets whether a device hands its frames to GRO.
@@ -214,6 +226,13 @@ impl Devices {
     /// Whether `device` is in the set in force.
     pub(crate) fn holds(&self, device: NetDevice<'_>) -> bool {
         context::with_rx_context(|cx| self.find(&cx, device.id()).is_some())
+    }
+
+    /// Whether packets of `device` may wait: it is in the set in force, or may have been in one before.
+    ///
+    /// Context: process, under RTNL.
+    pub(crate) fn may_have_waiting(&self, device: NetDevice<'_>) -> bool {
+        self.has_lost.load(Ordering::Relaxed) || self.holds(device)
     }
 
     /// Whether `device` is in the set in force and hands its frames to GRO.

@@ -253,7 +253,7 @@ impl Followed {
 
                 match (devices.holds(device), devices.includes(device, rtnl)) {
                     (false, true) => devices.refresh(rtnl)?,
-                    (true, false) => devices.forget(device),
+                    (true, false) => devices.lose(device),
                     _ => (),
                 }
                 hooked
@@ -267,7 +267,7 @@ impl Followed {
             }
             Event::Unregister => {
                 self.ingress.remove(device, rtnl);
-                if devices.holds(device) {
+                if devices.may_have_waiting(device) {
                     self.shared.gate.purge(&self.shared, device);
                     self.shared.isolation.purge(&self.shared, device);
                     self.shared.batch.purge(&self.shared, device);

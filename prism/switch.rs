@@ -114,7 +114,7 @@ impl Switch {
         self.state().current.lock().isolate
     }
 
-    /// Turns isolation on or off. When this returns, nothing waits where it is off.
+    /// Turns isolation on or off. When this returns and it is off, what waited for it is gone.
     ///
     /// Context: process; sleeps, takes the RTNL.
     ///
@@ -225,8 +225,10 @@ impl State {
         }
 
         if current.hooks.is_some() {
+            let was_isolated = settings::current().isolates();
+
             settings::set_mode(current.mode, current.isolate);
-            if !current.isolate {
+            if was_isolated && !current.isolate {
                 self.shared.isolation.drain();
             }
         }

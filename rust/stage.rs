@@ -172,14 +172,17 @@ impl<T: Serve> Stages<T> {
         })
     }
 
-    /// Waits until nothing waits any more, where nothing is added but to what waits already.
+    /// Waits until on each CPU what waits now does not any more, and what was added meanwhile. It ends where
+    /// nothing is added but to what waits already.
     ///
     /// Context: process; sleeps.
     pub fn drain(&self) {
         // Who still adds something has done so by then.
         rcu::wait_for_readers();
-        while self.waiting() != 0 {
-            fsleep(Delta::from_millis(1));
+        for stage in self.iter() {
+            while stage.holds() {
+                fsleep(Delta::from_millis(1));
+            }
         }
     }
 

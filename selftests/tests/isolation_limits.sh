@@ -126,6 +126,35 @@ counted
 at_least "some are dropped with the NIC" "${delta[purged]}" 1
 at_least "which is told" "$(grep -c "prism_drop:.* reason=purged$" "$trace")" 1
 trace_remove
+
+# So does one that is chosen no more.
+counters
+for ((i = 0; i < 3; i++)); do
+	echo "much rate=200000 destination_port=5003 $from" >"$sim"/flows
+	echo 500 >"$sim"/duration_ms
+	echo 1 >"$sim"/running
+	pause 0.1
+	echo lo >"$PRISM"/devices
+	rmdir "$sim"
+	check "what waited is served or counted when a NIC goes that was chosen before" wait_for 5 reconciles
+	echo auto >"$PRISM"/devices
+	start
+done
+counted
+at_least "some are dropped with it" "${delta[purged]}" 1
+
+# What exceeds its rate waits without isolation, too, and keeps nobody.
+isolate 0
+rule excess vni=none protocol=udp destination_port=5004 rate=100 class=high
+echo "much rate=200000 destination_port=5004 $from" >"$sim"/flows
+echo 10000 >"$sim"/duration_ms
+counters
+echo 1 >"$sim"/running
+pause 0.3
+rule other vni=7 class=high
+equal "a rule is enabled while there always is some" "$(<"$sim"/running)" 1
+counted
+at_least "it is displaced" "${delta[displaced]}" 100
 restore_knobs
 sim_down
 finish
