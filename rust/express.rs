@@ -71,7 +71,7 @@ pub enum Crossing<'a> {
     Crossed(Crossed<'a>),
     /// It was dropped on the way, as the kernel would have.
     Dropped(Verdict<'a>),
-    /// It has to go the kernel's way, and is as it was.
+    /// It has to go the kernel's way, and is as it was; its headers may lie elsewhere.
     Left(Frame<'a>, Leave),
 }
 
@@ -148,12 +148,13 @@ impl<'a> Frame<'a> {
     ///
     /// `way` must have been learnt for packets with the headers of this one.
     #[inline]
-    pub fn cross(self, way: &Way) -> Crossing<'a> {
+    pub fn cross(mut self, way: &Way) -> Crossing<'a> {
         if !self.is_at_gro() || !self.is_untagged() {
             return Crossing::Left(self, Leave::Packet);
         }
         // SAFETY: By the invariants of `Skb` the packet is ours to change, its data begins at the
-        // network header, and if it is changed the hook does not give it back.
+        // network header, and if more of it is changed than where its headers lie, the hook does not
+        // give it back.
         match unsafe { bindings::knet_express_cross(self.as_ptr(), &way.0) } {
             bindings::knet_express_result_KNET_EXPRESS_CROSSED => {
                 Crossing::Crossed(Crossed(self.into_skb()))
@@ -161,7 +162,10 @@ impl<'a> Frame<'a> {
             bindings::knet_express_result_KNET_EXPRESS_DROPPED => {
                 Crossing::Dropped(Verdict::taken())
             }
-            leave => Crossing::Left(self, Leave::from_c(leave)),
+            leave => {
+                self.forget_head();
+                Crossing::Left(self, Leave::from_c(leave))
+            }
         }
     }
 }

@@ -79,13 +79,13 @@ pub(crate) unsafe fn view_of(
     skb: *const bindings::sk_buff,
     met: Met,
     view: &mut View,
-) -> &bindings::knet_frame {
+) -> &mut bindings::knet_frame {
     let offset = if met.is_untagged() { 0 } else { VLAN_TAG_LEN };
 
     // SAFETY: By the safety requirements of this function. The C side fills the view.
     unsafe {
         bindings::knet_waiting_frame(skb, offset, view.as_mut_ptr());
-        view.assume_init_ref()
+        view.assume_init_mut()
     }
 }
 

@@ -189,7 +189,7 @@ impl<'a> Skb<'a> {
 /// and tc.
 pub struct Frame<'a> {
     skb: Skb<'a>,
-    view: &'a bindings::knet_frame,
+    view: &'a mut bindings::knet_frame,
     ethertype: u16,
     entry: Entry,
     /// The list that a GRO handler was called with; null where it is none that runs.
@@ -221,7 +221,7 @@ impl<'a> Frame<'a> {
         Some(Self {
             skb,
             // SAFETY: The C side has filled it.
-            view: unsafe { view.assume_init_ref() },
+            view: unsafe { view.assume_init_mut() },
             ethertype,
             entry: Entry::Gro,
             gro_list,
@@ -244,7 +244,7 @@ impl<'a> Frame<'a> {
         Some(Self {
             skb,
             // SAFETY: The C side has filled it.
-            view: unsafe { view.assume_init_ref() },
+            view: unsafe { view.assume_init_mut() },
             ethertype,
             entry: Entry::Ingress,
             gro_list: ptr::null_mut(),
@@ -339,8 +339,15 @@ impl<'a> Frame<'a> {
     /// headers; see [`Frame::copy_head`].
     #[inline]
     pub fn head(&self) -> &[u8] {
-        // SAFETY: The packet is not changed while `self` is borrowed.
+        // SAFETY: The packet is not changed while `self` is borrowed, and where it was before, its headers
+        // are forgotten.
         unsafe { head_of(self.view) }
+    }
+
+    /// Forgets where the headers are, as they may have moved: nothing can be read in place any more.
+    #[inline]
+    pub(crate) fn forget_head(&mut self) {
+        self.view.head = ptr::null();
     }
 
     /// Copies the first [`HEAD_MAX`] bytes from the network header on, or the whole packet where it
