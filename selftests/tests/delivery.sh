@@ -79,6 +79,8 @@ for mode in off sync; do
 	echo "link set eth0 down" | in_ns c1
 	udp4 --count 20 --patience 100
 	equal "nothing is received by a device that is down, in mode $mode" "${got[received]-} of ${got[sent]-}" "0 of 20"
+	# What was held behind the change of the mode is to come to it as well.
+	pause "$gate_opens"
 	in_ns c1 <<-END
 		link set eth0 up
 		address replace $c1_ip6/64 dev eth0 nodad

@@ -33,9 +33,6 @@ high four vni=100 protocol=udp "destination=$c1_ip"
 background four udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 24
 background tcp tcp --from remote --to c1 --destination "$c1_ip" --port 5004 --endless
 modes=(sync batch express)
-# Under PREEMPT_RT the gate waits for handlers that were preempted, three times over.
-stay=0.01
-! grep -q PREEMPT_RT /proc/version || stay=0.2
 # Others are far more, and take a slow kernel long to write.
 trace_on "napi:napi_poll if dev_name ~ \"prism_*\""
 for kind in mode isolate device; do
@@ -46,19 +43,19 @@ for kind in mode isolate device; do
 		case $kind in
 		mode)
 			mode "${modes[i % 3]}"
-			pause "$stay"
+			pause "$gate_opens"
 			mode off
 			;;
 		isolate)
 			isolate 1
-			pause "$stay"
+			pause "$gate_opens"
 			isolate 0
 			;;
 		device)
 			[ $i != 0 ] || mode batch
 			ip link add entry7 type dummy
 			echo "nic0 entry7" >"$PRISM"/devices
-			pause "$stay"
+			pause "$gate_opens"
 			ip link del entry7
 			;;
 		esac
