@@ -89,30 +89,48 @@ impl FromStr for State {
 
     /// The knobs that a file names, and all its rules.
     fn from_str(text: &str) -> Result<Self, Problems> {
-        let mut reader = Reader {
-            text,
-            problems: Vec::new(),
-        };
-        let state = match Document::parse(text) {
-            Ok(document) => reader.state(document.as_table()),
-            Err(why) => {
-                reader.problem(why.span(), why.message().trim_end().to_owned());
-                State::default()
-            }
-        };
-
-        if reader.problems.is_empty() {
-            return Ok(state);
-        }
-        reader
-            .problems
-            .sort_by_key(|problem| (problem.line, problem.column));
-        Err(Problems(reader.problems))
+        read(text, |_| false)
     }
+}
+
+impl State {
+    /// The same of a file of the operator's, which has no rules of a daemon.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with it.
+    pub fn from_file(text: &str) -> Result<Self, Problems> {
+        read(text, is_of_daemon)
+    }
+}
+
+/// What a file says, in which there may be no rules of others.
+fn read(text: &str, is_of_others: fn(&str) -> bool) -> Result<State, Problems> {
+    let mut reader = Reader {
+        text,
+        is_of_others,
+        problems: Vec::new(),
+    };
+    let state = match Document::parse(text) {
+        Ok(document) => reader.state(document.as_table()),
+        Err(why) => {
+            reader.problem(why.span(), why.message().trim_end().to_owned());
+            State::default()
+        }
+    };
+
+    if reader.problems.is_empty() {
+        return Ok(state);
+    }
+    reader
+        .problems
+        .sort_by_key(|problem| (problem.line, problem.column));
+    Err(Problems(reader.problems))
 }
 
 struct Reader<'a> {
     text: &'a str,
+    is_of_others: fn(&str) -> bool,
     problems: Vec<Problem>,
 }
 
@@ -185,7 +203,7 @@ impl Reader<'_> {
                 self.problem(span, format!("rule {}: {why}", Quoted(name)));
                 continue;
             }
-            if is_of_daemon(name) {
+            if (self.is_of_others)(name) {
                 self.problem(span, format!("rule {name}: {NOT_YOURS}"));
                 continue;
             }

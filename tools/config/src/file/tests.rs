@@ -126,10 +126,15 @@ fn a_problem_shows_its_line() {
 
 #[test]
 fn names_of_the_daemon_are_not_for_files() {
+    let file = "[rules.'docker:a']\nvni = 1";
+    let Problems(problems) = State::from_file(file).unwrap_err();
+
     assert_eq!(
-        problems("[rules.'docker:a']\nvni = 1"),
-        ["1:8: rule docker:a: names that begin with docker: are those of prismd's rules"]
+        problems[0].to_string().lines().next(),
+        Some("1:8: rule docker:a: names that begin with docker: are those of prismd's rules")
     );
+    assert_eq!(problems.len(), 1);
+    assert!(file.parse::<State>().is_ok());
 }
 
 #[test]

@@ -53,10 +53,7 @@ fn a_plan_is_shown() {
 
 #[test]
 fn rules_of_others_stay() {
-    let mut now = state("[rules.a]\nvni = 1\n");
-    let theirs = now.rules["a"];
-
-    now.rules.insert("docker:b".to_owned(), theirs);
+    let now = state("[rules.a]\nvni = 1\n[rules.'docker:b']\nvni = 2\n");
     let plan = Plan::new(&now, &State::default(), crate::is_of_daemon);
 
     assert_eq!(plan.to_string(), "- rule a vni=1 class=high\n");

@@ -142,9 +142,7 @@ fn read(path: &Path) -> Result<State, Error> {
     let path = path.to_owned();
 
     match text {
-        Ok(text) => text
-            .parse()
-            .map_err(|problems| Error::File { path, problems }),
+        Ok(text) => State::from_file(&text).map_err(|problems| Error::File { path, problems }),
         Err(why) => Err(Error::Io { path, why }),
     }
 }
