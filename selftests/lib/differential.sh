@@ -93,7 +93,8 @@ differential_rules() {
 }
 
 differential_ways=()
-for way in sync batch express "off,isolate=1" "sync,isolate=1,accelerate=high" \
+# Where no class high is recent, turns are long: what waits is merged.
+for way in sync batch express "off,isolate=1,recent_us=0" "sync,isolate=1,accelerate=high" \
 	"express,isolate=1,accelerate=bulk" "batch,isolate=1,accelerate=bulk"; do
 	differential_ways+=(--with "mode=$way")
 done

@@ -67,6 +67,8 @@ compare "a NIC without GRO" "$count" --device sim0 --shapes direct
 shapes "a NIC without GRO" direct none unnecessary level complete partial lie pages -list headless odd -gso \
 	cloned -shared tag priority_tag no_headroom -empty
 all_moved "a NIC without GRO" completed decapsulated delivered accelerated served
+compare "segments at once" $((count / 2)) --device sim0 --shapes direct --segments
+shapes "segments at once" direct level pages cloned
 no_nic
 
 nic

@@ -68,6 +68,8 @@ pub struct Maker {
     pub is_merging: bool,
     /// Whether a NIC gives frames shapes.
     pub has_shapes: bool,
+    /// Whether there are only connections whose segments come at once.
+    pub has_segments_only: bool,
     /// What tells fragments of one pass from those of others.
     pub pass: u16,
 }
@@ -80,7 +82,12 @@ impl Maker {
 
     pub fn event(&self, index: u32) -> Event {
         let mut choice = Choice::new(self.seed, index);
-        let (kind, burst) = match choice.below(12) {
+        let kind = choice.below(12);
+        let (kind, burst) = match kind {
+            _ if self.has_segments_only => {
+                let stream = Stream::new(&mut choice, index, self);
+                ("segments", Burst::Stream(stream))
+            }
             0 | 1 => ("random", Burst::Shots(self.random(&mut choice))),
             2..=6 => ("mutated", Burst::Shots(self.mutated(&mut choice, index))),
             7..=9 => ("train", Burst::Shots(self.train(&mut choice, index))),

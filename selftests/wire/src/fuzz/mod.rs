@@ -98,6 +98,9 @@ pub struct Options {
     /// The device is a NIC of simnic's: frames come as packets of all shapes, by these calls.
     #[arg(long, value_name = "CALLS")]
     shapes: Option<Entry>,
+    /// Nothing but connections whose segments come at once.
+    #[arg(long, requires = "shapes")]
+    segments: bool,
     /// Where copies of what that NIC sends are sent.
     #[arg(long, default_value = "copies")]
     copies: String,
@@ -110,7 +113,12 @@ pub struct Options {
 }
 
 /// The knobs, and what they are without the module.
-const KNOBS: [(&str, &str); 3] = [("mode", "off"), ("isolate", "0"), ("accelerate", "high")];
+const KNOBS: [(&str, &str); 4] = [
+    ("mode", "off"),
+    ("isolate", "0"),
+    ("accelerate", "high"),
+    ("recent_us", "10000"),
+];
 
 /// Sets the knobs that `configuration` names, and the others as they are without the module.
 fn configure(configuration: &str) -> Result<()> {
@@ -197,6 +205,7 @@ pub fn run(options: &Options) -> Result<()> {
         in_pieces: options.pieces,
         has_shapes: options.shapes.is_some(),
         is_merging: options.merging,
+        has_segments_only: options.segments,
         pass: 0,
     };
     let watch = Watch::open(options.merging)?;

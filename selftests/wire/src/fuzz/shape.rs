@@ -100,6 +100,18 @@ impl Shape {
         shape
     }
 
+    /// As many drivers have all frames come: no more than headers in the linear part. A packet socket may
+    /// look, too.
+    pub fn usual(choice: &mut Choice) -> Self {
+        Self {
+            sum: UNNECESSARY,
+            level: 1,
+            flags: if choice.one_in(2) { CLONED } else { 0 },
+            linear: choice.of(&LINEAR),
+            ..Self::default()
+        }
+    }
+
     /// Has it come at once with the next.
     pub fn before_next(mut self) -> Self {
         self.flags |= MORE;

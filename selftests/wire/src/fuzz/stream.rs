@@ -75,8 +75,8 @@ pub struct Stream {
     len: usize,
     /// What is sent at first, in this order.
     steps: Vec<Step>,
-    /// Whether these come at once.
-    is_burst: bool,
+    /// What all of these are then, which come at once.
+    burst: Option<Shape>,
     /// The same segments as they should be.
     again: Vec<Draft>,
 }
@@ -93,7 +93,8 @@ impl Stream {
             start: choice.next() as u32,
             len: 0,
             steps: Vec::new(),
-            is_burst: choice.one_in(2),
+            burst: (maker.has_shapes && (maker.has_segments_only || choice.one_in(2)))
+                .then(|| Shape::usual(choice)),
             again: Vec::new(),
         };
         let size = choice.of(&[1, 64, 536, 1000, 1360]);
@@ -204,9 +205,10 @@ impl Stream {
             let has_next = number + 1 < self.steps.len();
             let mut shot = acknowledging(step.draft.clone(), ack).shot();
             shot.cut = step.cut;
-            shot.shape = match self.is_burst && has_next {
-                true => step.shape.before_next(),
-                false => step.shape,
+            shot.shape = match self.burst {
+                Some(shape) if has_next => shape.before_next(),
+                Some(shape) => shape,
+                None => step.shape,
             };
             port.send(&shot);
         }
