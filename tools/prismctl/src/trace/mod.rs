@@ -19,6 +19,7 @@ use std::{
     },
 };
 
+use nix::time::ClockId;
 use prism_config::{
     rule::{
         Match,
@@ -102,13 +103,7 @@ fn follow(
     while left != Some(0) {
         let is_over = wait(instance, signals, end)?;
 
-        for line in lines.read(instance)? {
-            match event::parse(&line) {
-                Some(Line::Event(event)) => packets.add(event),
-                Some(Line::Lost(events)) => eprintln!("prismctl: {events} events were lost"),
-                None => (),
-            }
-        }
+        hear(&mut packets, &lines.read(instance)?);
         if is_over {
             packets.end_all();
         }
@@ -121,6 +116,20 @@ fn follow(
         }
     }
     Ok(())
+}
+
+/// Has packets know what is told of them, and ends those of which nothing more is.
+fn hear(packets: &mut Packets, told: &Told) {
+    for line in &told.lines {
+        match event::parse(line) {
+            Some(Line::Event(event)) => packets.add(event),
+            Some(Line::Lost(events)) => eprintln!("prismctl: {events} events were lost"),
+            None => (),
+        }
+    }
+    if let Some(us) = told.until {
+        packets.end_gone(us);
+    }
 }
 
 /// Waits for events. Whether it is to end.
@@ -136,16 +145,33 @@ fn wait(instance: &Instance, signals: &Signals, end: Option<Instant>) -> Result<
     Ok(is_signalled || left.is_zero())
 }
 
+/// What events tell.
+struct Told {
+    lines: Vec<String>,
+    /// The time of events until which that is all; `None` where there is more to be read.
+    until: Option<u64>,
+}
+
+/// Now, in microseconds, by the clock of events.
+fn now() -> Result<u64, Error> {
+    let now = ClockId::CLOCK_MONOTONIC.now().map_err(io::Error::from)?;
+
+    Ok(u64::try_from(Duration::from(now).as_micros()).unwrap_or(u64::MAX))
+}
+
 /// What was read of a line that is not over.
 #[derive(Default)]
 struct Lines(Vec<u8>);
 
 impl Lines {
-    /// All lines that are there.
-    fn read(&mut self, instance: &Instance) -> Result<Vec<String>, Error> {
+    /// All lines that are there, though not for ever, where events come faster than they are read.
+    fn read(&mut self, instance: &Instance) -> Result<Told, Error> {
+        const MOST: usize = 1 << 22;
+        // What comes while it is read is later.
+        let now = now()?;
         let mut buffer = [0; 65536];
 
-        while let Some(mut pipe) = instance.pipe() {
+        while let Some(mut pipe) = instance.pipe().filter(|_| self.0.len() <= MOST) {
             match pipe.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(bytes) => self.0.extend_from_slice(&buffer[..bytes]),
@@ -153,12 +179,11 @@ impl Lines {
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => (),
                 Err(why) => return Err(why.into()),
             }
-            // Not for ever, where events come faster than they are read.
-            if self.0.len() > 1 << 22 {
-                break;
-            }
         }
-        Ok(self.split())
+        Ok(Told {
+            until: (self.0.len() <= MOST).then_some(now),
+            lines: self.split(),
+        })
     }
 
     fn split(&mut self) -> Vec<String> {
@@ -185,5 +210,29 @@ mod tests {
         lines.0.extend_from_slice(b"o\nthree\n");
         assert_eq!(lines.split(), ["two", "three"]);
         assert!(lines.split().is_empty());
+    }
+
+    #[test]
+    fn a_packet_of_which_nothing_more_is_told_ends_by_the_clock() {
+        let told = |us: u64| {
+            let us = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+
+            vec![format!(
+                "  a-1 [000] b.s3. {us}: prism_deliver: skbaddr=1 to=tunnel way=sync"
+            )]
+        };
+        let mut packets = Packets::default();
+        let mut is_ended = |lines: Vec<String>, until: Option<u64>| {
+            hear(&mut packets, &Told { lines, until });
+            packets.next().is_some()
+        };
+        let begin = now().unwrap();
+
+        assert!(!is_ended(told(begin), Some(begin)));
+        assert!(!is_ended(vec![], Some(begin + 1_000_000)));
+        // Where not all is read, it may be told of.
+        assert!(!is_ended(vec![], None));
+        assert!(is_ended(vec![], Some(begin + 1_000_001)));
+        assert!(!is_ended(vec![], Some(begin + 3_000_000)));
     }
 }

@@ -233,9 +233,8 @@ impl Packets {
     /// Adds an event. What was told of a packet long ago is all of it.
     pub(super) fn add(&mut self, event: Event) {
         let id = event.get("skbaddr").to_owned();
-        let now = event.us;
 
-        self.end(|packet| packet.last_us() + GONE_US < now);
+        self.end_gone(event.us);
         // A packet that is classified anew is another one, unless that was held back in between.
         let is_new = event.kind == "classify"
             && self
@@ -255,6 +254,11 @@ impl Packets {
         if packet.is_over() {
             self.over.extend(self.open.remove(&id));
         }
+    }
+
+    /// Ends packets of which nothing was told for long before `us`.
+    pub(super) fn end_gone(&mut self, us: u64) {
+        self.end(|packet| packet.last_us() + GONE_US < us);
     }
 
     /// Ends all packets.
