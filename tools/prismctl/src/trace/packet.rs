@@ -104,7 +104,7 @@ impl Packet {
             .map(|event| {
                 let own = event.fields.iter().filter(|(name, _)| !is_common(name));
                 let mut stage: serde_json::Map<String, Value> = own
-                    .map(|(name, value)| (name.clone(), number_or(value)))
+                    .map(|(name, text)| (name.clone(), value(name, text)))
                     .collect();
 
                 stage.insert("event".to_owned(), event.kind.as_str().into());
@@ -116,7 +116,7 @@ impl Packet {
 
         json!({
             "vni": get("vni").parse::<u32>().ok(),
-            "protocol": number_or(get("protocol")),
+            "protocol": value("protocol", get("protocol")),
             "source": get("source"),
             "destination": get("destination"),
             "hash": get("hash"),
@@ -133,10 +133,14 @@ fn is_common(name: &str) -> bool {
     )
 }
 
-/// A number as a number.
-fn number_or(text: &str) -> Value {
-    text.parse::<u64>()
-        .map_or_else(|_| text.into(), Value::from)
+/// A field; as a number only where it is one, as names may look like numbers.
+fn value(name: &str, text: &str) -> Value {
+    match name {
+        "protocol" | "dscp" | "len" | "limit" => text
+            .parse::<u64>()
+            .map_or_else(|_| text.into(), Value::from),
+        _ => text.into(),
+    }
 }
 
 fn protocol(number: &str) -> String {
@@ -409,5 +413,27 @@ mod tests {
         assert_eq!(json["stages"][2]["limit"], 50);
         assert_eq!(json["stages"][1]["us"], 20);
         assert!(json["stages"][1].get("source").is_none());
+    }
+
+    #[test]
+    fn names_are_no_numbers() {
+        let mut packets = packets(&[
+            (
+                10,
+                "a",
+                "classify dscp=46 dev=3 len=92 rule=007 class=high own=high",
+            ),
+            (11, "a", "drop reason=purged"),
+        ]);
+        let stage = &packets.next().unwrap().to_json()["stages"][0];
+
+        for (name, value) in [
+            ("rule", json!("007")),
+            ("dev", json!("3")),
+            ("dscp", json!(46)),
+            ("len", json!(92)),
+        ] {
+            assert_eq!(stage[name], value, "{name}");
+        }
     }
 }
