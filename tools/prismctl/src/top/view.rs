@@ -259,15 +259,7 @@ impl<'a> Change<'a> {
         };
 
         Lines {
-            heading: vec![
-                "CLASS",
-                "",
-                "PACKETS",
-                "HALF",
-                "99%",
-                "ALL",
-                "1us 10 100 1ms 10 100",
-            ],
+            heading: vec!["CLASS", "", "PACKETS", "HALF", "99%", "ALL", SCALE],
             lines,
             hint,
         }
@@ -416,6 +408,9 @@ fn quantile(buckets: &Buckets, part: f64) -> Option<u64> {
         (packets >= wanted.max(1)).then_some(*to)
     })
 }
+
+/// What stands above bars: each time begins where its own is.
+const SCALE: &str = "1us   100us 10ms";
 
 /// How high the packets of each time stand: three columns for each power of ten from a microsecond on.
 fn bars(buckets: &Buckets) -> String {

@@ -104,3 +104,16 @@ fn bars_stand_at_their_times() {
     assert_eq!(bars.chars().position(|bar| bar == '█'), Some(9));
     assert_eq!(bars.trim(), "█");
 }
+
+#[test]
+fn times_stand_above_their_bars() {
+    with(|change| {
+        let heading = change.lines(View::Latency, Sort::Rate).heading[6];
+
+        for (time, ns) in [("1us", 1_000), ("100us", 100_000), ("10ms", 10_000_000)] {
+            let bars = bars(&BTreeMap::from([((ns, ns + 1), 5)]));
+
+            assert_eq!(heading.find(time), bars.chars().position(|bar| bar == '█'));
+        }
+    });
+}
