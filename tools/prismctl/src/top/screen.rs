@@ -104,7 +104,7 @@ impl Screen {
                     Some(hint) if lines.lines.is_empty() => {
                         frame.render_widget(Paragraph::new(hint), body);
                     }
-                    _ => frame.render_widget(self.table(&lines), body),
+                    _ => frame.render_widget(self.table(&lines, body.width), body),
                 }
             }
         }
@@ -134,41 +134,96 @@ impl Screen {
         Line::from(spans)
     }
 
-    fn table(&self, lines: &Lines) -> Table<'static> {
+    fn table(&self, lines: &Lines, room: u16) -> Table<'static> {
+        let widths = widths(lines, room.into());
+        let row = |line: &Vec<String>| {
+            let cells = line.iter().zip(&widths);
+
+            Row::new(cells.map(|(cell, &width)| cut(cell, width)))
+        };
         let shown = lines.lines.iter().skip(self.scrolled);
-        let widths = lines.heading.iter().enumerate().map(|(column, heading)| {
-            let cells = lines.lines.iter().filter_map(|line| line.get(column));
-            let longest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
-            let width = longest.max(heading.chars().count());
+        let constraints = widths
+            .iter()
+            .map(|&width| Constraint::Length(u16::try_from(width).unwrap_or(u16::MAX)));
 
-            // Names may be long; numbers are seen whole.
-            Constraint::Max(u16::try_from(width).unwrap_or(u16::MAX).min(32))
-        });
-
-        Table::new(
-            shown.map(|line| Row::new(line.clone())),
-            widths.collect::<Vec<_>>(),
-        )
-        .header(Row::new(lines.heading.clone()).style(Style::new().add_modifier(Modifier::BOLD)))
-        .column_spacing(2)
+        Table::new(shown.map(row), constraints)
+            .header(
+                Row::new(lines.heading.clone()).style(Style::new().add_modifier(Modifier::BOLD)),
+            )
+            .column_spacing(SPACING)
     }
+}
+
+/// Between columns.
+const SPACING: u16 = 2;
+
+/// How wide columns are: numbers are seen whole, and names, which are in the first, have what is left.
+fn widths(lines: &Lines, room: usize) -> Vec<usize> {
+    const LEAST: usize = 8;
+    let longest = lines.heading.iter().enumerate().map(|(column, heading)| {
+        let cells = lines.lines.iter().filter_map(|line| line.get(column));
+        let longest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
+
+        longest.max(heading.chars().count())
+    });
+    let mut widths: Vec<usize> = longest.collect();
+
+    if let [names, others @ ..] = widths.as_mut_slice() {
+        let taken: usize = others
+            .iter()
+            .map(|width| width + usize::from(SPACING))
+            .sum();
+
+        *names = room.saturating_sub(taken).max(LEAST).min(*names);
+    }
+    widths
+}
+
+/// A text in so many characters. What is left out is in its middle, as names may differ at their ends alone.
+fn cut(text: &str, width: usize) -> String {
+    let all: Vec<char> = text.chars().collect();
+
+    if all.len() <= width {
+        return text.to_owned();
+    }
+    let kept = width.saturating_sub(1);
+    let (begin, end) = (&all[..kept / 2], &all[all.len() - kept.div_ceil(2)..]);
+
+    begin.iter().chain(['…'].iter()).chain(end).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::{
+        collections::BTreeMap,
+        time::{
+            Duration,
+            Instant, //
+        },
+    };
 
     use ratatui::{
         backend::TestBackend,
         Terminal, //
     };
 
-    use super::{super::sample::tests::sample, *};
+    use super::{
+        super::sample::{
+            tests::sample,
+            RuleCount,
+            Sample, //
+        },
+        *,
+    };
 
     /// The lines of a screen of that size after these keys.
     fn shown(width: u16, height: u16, keys: &[KeyCode]) -> Vec<String> {
-        let begin = Instant::now();
-        let (before, now) = (sample(begin, 10), sample(begin, 12));
+        shown_of(&sample(Instant::now(), 12), width, height, keys)
+    }
+
+    /// Those of what is now.
+    fn shown_of(now: &Sample, width: u16, height: u16, keys: &[KeyCode]) -> Vec<String> {
+        let before = sample(now.at - Duration::from_secs(12), 10);
         let mut screen = Screen::new();
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
 
@@ -176,7 +231,7 @@ mod tests {
             assert!(!screen.press(KeyEvent::new(*key, KeyModifiers::NONE)));
         }
         terminal
-            .draw(|frame| screen.draw(frame, Some(&Change::new(&before, &now))))
+            .draw(|frame| screen.draw(frame, Some(&Change::new(&before, now))))
             .unwrap();
         let buffer = terminal.backend().buffer();
         let line = |y| {
@@ -234,6 +289,49 @@ mod tests {
         assert!(latency[3].contains('█'));
         assert!(shown(80, 24, &[Tab, Tab, Tab])[3].starts_with("eth0: ring is full"));
         assert!(shown(80, 24, &[Tab; 4])[2].starts_with("RULE"));
+    }
+
+    #[test]
+    fn long_names_are_told_apart() {
+        let mut now = sample(Instant::now(), 12);
+        let rule = |packets| RuleCount {
+            class: "interactive".to_owned(),
+            enabled: true,
+            packets,
+            bytes: 0,
+        };
+        let name = |port| format!("docker:000000000001:u1mlcxjhvrwz:{port}");
+
+        now.rules = BTreeMap::from([(name(0), rule(1_234_567)), (name(1), rule(0))]);
+        assert_eq!(
+            shown_of(&now, 80, 24, &[])[2..5],
+            [
+                "RULE                                CLASS        ON   PKT/S   BIT/S  PACKETS",
+                "docker:000000000001:u1mlcxjhvrwz:0  interactive  yes  617.3k  0      1234567",
+                "docker:000000000001:u1mlcxjhvrwz:1  interactive  yes  0       0      0",
+            ]
+        );
+        assert_eq!(
+            shown_of(&now, 60, 24, &[])[2..5],
+            [
+                "RULE                CLASS        ON   PKT/S   BIT/S  PACKETS",
+                "docker:0…xjhvrwz:0  interactive  yes  617.3k  0      1234567",
+                "docker:0…xjhvrwz:1  interactive  yes  0       0      0",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_is_in_the_middle() {
+        for (text, width, shown) in [
+            ("cache", 5, "cache"),
+            ("cache", 4, "c…he"),
+            ("cache", 3, "c…e"),
+            ("ä…öü", 3, "ä…ü"),
+            ("cache", 1, "…"),
+        ] {
+            assert_eq!(cut(text, width), shown);
+        }
     }
 
     #[test]
