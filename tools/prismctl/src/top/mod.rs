@@ -2,6 +2,7 @@
 
 //! `top`: what happens now, on a screen, or as text again and again.
 
+mod measured;
 mod sample;
 mod screen;
 mod view;

@@ -5,11 +5,8 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::{
-        Path,
-        PathBuf, //
-    },
-    time::Instant,
+    path::PathBuf,
+    time::Instant, //
 };
 
 use prism_config::{
@@ -17,6 +14,7 @@ use prism_config::{
     Target, //
 };
 
+use super::measured::Measured;
 use crate::{
     doctor::host::Host,
     error::Error, //
@@ -124,26 +122,7 @@ impl Source {
 
     /// Has times measured until what it returns is dropped.
     pub(super) fn measure(&self) -> Result<Measured, Error> {
-        let switch = self.debug.join("latency/enable");
-        let denied = |path: &Path| prism_config::Error::Denied(path.to_owned());
-        let before = fs::read_to_string(&switch).map_err(|_| denied(&switch))?;
-
-        if before.trim_end() == "1" {
-            return Ok(Measured(None));
-        }
-        fs::write(&switch, "1\n").map_err(|_| denied(&switch))?;
-        Ok(Measured(Some(switch)))
-    }
-}
-
-/// Times are measured. Dropping it ends that, unless they were before.
-pub(super) struct Measured(Option<PathBuf>);
-
-impl Drop for Measured {
-    fn drop(&mut self) {
-        if let Some(switch) = &self.0 {
-            fs::write(switch, "0\n").ok();
-        }
+        Measured::new(self.debug.join("latency/enable"))
     }
 }
 
