@@ -55,7 +55,7 @@ const SYN: u8 = 2;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How long nothing must come before segments are sent again.
-const QUIET: Duration = Duration::from_millis(40);
+const QUIET: Duration = Duration::from_millis(100);
 
 /// A segment, the length of its first piece, and what a NIC makes of it.
 struct Step {
