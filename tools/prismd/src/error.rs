@@ -2,10 +2,7 @@
 
 //! Why the daemon does not start, or a command fails.
 
-use std::{
-    io,
-    net::SocketAddr, //
-};
+use std::io;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -13,8 +10,6 @@ pub(crate) enum Error {
     Module(#[from] prism_config::Error),
     #[error(transparent)]
     Engine(#[from] crate::engine::Error),
-    #[error("metrics at {address}: {why}")]
-    Listen { address: SocketAddr, why: io::Error },
     #[error("not all was done")]
     Incomplete,
     #[error("{0}")]

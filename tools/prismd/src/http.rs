@@ -4,6 +4,7 @@
 
 use std::{
     convert::Infallible,
+    net::SocketAddr,
     sync::Arc,
     time::Duration, //
 };
@@ -36,16 +37,22 @@ use tokio::{
         TcpStream, //
     },
     sync::Semaphore,
+    time::sleep,
 };
 use tracing::{
     debug,
+    info,
     warn, //
 };
 
 use crate::{
+    backoff::Backoff,
     kernel::Kernel,
     report::Report, //
 };
+
+/// Waits between attempts to listen.
+const LISTEN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// How many may be connected at a time; others wait.
 const CLIENTS: usize = 8;
@@ -57,8 +64,35 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FORMAT: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
+/// Answers all who connect to an address, from when it can be listened at.
+pub(crate) async fn serve_at<K: Kernel>(address: SocketAddr, report: Report, kernel: K) {
+    serve(listen(address, LISTEN).await, report, kernel).await;
+}
+
+/// Listens at an address as soon as the host has it and nobody else listens there. Waits between
+/// attempts have `limits`.
+async fn listen(address: SocketAddr, limits: (Duration, Duration)) -> TcpListener {
+    let mut backoff = Backoff::new(limits);
+    let mut is_known = false;
+
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => {
+                info!("metrics at http://{address}/metrics");
+                return listener;
+            }
+            Err(why) if is_known => debug!("metrics at {address}: {why}"),
+            Err(why) => warn!(
+                "metrics at {address}: {why}; it is tried again, and rules are made all the same"
+            ),
+        }
+        is_known = true;
+        sleep(backoff.next()).await;
+    }
+}
+
 /// Answers all who connect, for ever.
-pub(crate) async fn serve<K: Kernel>(listener: TcpListener, report: Report, kernel: K) {
+async fn serve<K: Kernel>(listener: TcpListener, report: Report, kernel: K) {
     let places = Arc::new(Semaphore::new(CLIENTS));
 
     loop {
@@ -71,7 +105,7 @@ pub(crate) async fn serve<K: Kernel>(listener: TcpListener, report: Report, kern
             Err(why) => {
                 // Such as too many files.
                 warn!("metrics: {why}");
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                sleep(Duration::from_secs(1)).await;
                 continue;
             }
         };

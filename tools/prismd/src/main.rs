@@ -36,7 +36,6 @@ use prism_config::{
     LEFT_OUT, //
 };
 use tokio::{
-    net::TcpListener,
     signal::unix::{
         signal,
         SignalKind, //
@@ -103,12 +102,7 @@ async fn watch(cli: &Cli) -> Result<ExitCode, Error> {
     let changed = Arc::new(Notify::new());
 
     if let Metrics::At(address) = cli.metrics {
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|why| Error::Listen { address, why })?;
-
-        info!("metrics at http://{address}/metrics");
-        tokio::spawn(http::serve(listener, report.clone(), Running));
+        tokio::spawn(http::serve_at(address, report.clone(), Running));
     }
     tokio::spawn(watch_module(changed.clone()));
     tokio::spawn(watch_hangup(changed.clone()));
