@@ -4,7 +4,10 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt::{
+        self,
+        Write, //
+    },
     sync::{
         Arc,
         Mutex,
@@ -19,7 +22,9 @@ use prometheus_client::{
     encoding::{
         text::encode,
         DescriptorEncoder,
-        EncodeMetric, //
+        EncodeLabelValue,
+        EncodeMetric,
+        LabelValueEncoder, //
     },
     metrics::{
         counter::ConstCounter,
@@ -221,11 +226,11 @@ fn own(encoder: &mut DescriptorEncoder<'_>, inner: &Inner) -> fmt::Result {
         MetricType::Gauge,
     )?;
     for (container, network, reason) in &inner.lacking {
-        let labels = [
-            ("container", container.as_str()),
+        let labels = labels([
+            ("container", container),
             ("network", network),
             ("reason", reason),
-        ];
+        ]);
 
         ConstGauge::new(1u64).encode(family.encode_family(&labels)?)?;
     }
@@ -270,16 +275,40 @@ fn of_module(
             } else {
                 counts.packets
             };
-            let labels = [
-                ("container", container.as_str()),
+            let labels = labels([
+                ("container", container),
                 ("network", network),
                 ("rule", rule),
-            ];
+            ]);
 
             ConstCounter::new(value).encode(family.encode_family(&labels)?)?;
         }
     }
     Ok(())
+}
+
+/// A label's value, which others have chosen, as the format wants it. The library leaves that to us; from
+/// its version 0.25.2 on it does the same, and this is to go.
+#[derive(Debug)]
+struct Escaped<'a>(&'a str);
+
+impl EncodeLabelValue for Escaped<'_> {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        for letter in self.0.chars() {
+            match letter {
+                '\\' => encoder.write_str(r"\\")?,
+                '"' => encoder.write_str(r#"\""#)?,
+                '\n' => encoder.write_str(r"\n")?,
+                _ => encoder.write_char(letter)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names of labels, with their values.
+fn labels<'a, const N: usize>(labels: [(&'a str, &'a str); N]) -> [(&'a str, Escaped<'a>); N] {
+    labels.map(|(name, value)| (name, Escaped(value)))
 }
 
 fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
@@ -292,4 +321,35 @@ fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u
     let metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
 
     ConstCounter::new(value).encode(metric)
+}
+
+#[cfg(test)]
+mod tests {
+    use prism_config::Target;
+
+    use super::*;
+    use crate::daemon::tests::FakeKernel;
+
+    #[test]
+    fn names_of_others_are_no_more_than_values() {
+        let network = "a\"b\\n\"} 1\nprism_up 0\n";
+        let shown = r#"network="a\"b\\n\"} 1\nprism_up 0\n""#;
+        let (kernel, report) = (FakeKernel::default(), Report::default());
+        let of = ("c1".to_owned(), network.to_owned());
+        let rules = Rules::from([("r".to_owned(), of)]);
+        let lacking = vec![("c\"2".to_owned(), network.to_owned(), "driver")];
+
+        kernel.module().unwrap().make("r").unwrap();
+        report.set(2, 0, 0, 0, rules, lacking);
+        let text = report.text(&kernel).unwrap();
+        for line in [
+            format!(r#"prismd_lacking{{container="c\"2",{shown},reason="driver"}} 1"#),
+            format!(r#"prism_rule_packets_total{{container="c1",{shown},rule="r"}} 3"#),
+            format!(r#"prism_rule_bytes_total{{container="c1",{shown},rule="r"}} 99"#),
+            "prism_up 1".to_owned(),
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line}\n{text}");
+        }
+        assert!(!text.lines().any(|it| it == "prism_up 0"), "{text}");
+    }
 }
