@@ -16,7 +16,8 @@ use std::{
 
 use crate::error::Error;
 
-/// A host at a moment.
+/// A host at a moment. What a terminal would obey is made visible in all names, as containers choose those
+/// of processes, and of devices that were theirs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Host {
     pub(crate) cpus: BTreeMap<u32, Cpu>,
@@ -79,8 +80,8 @@ impl Host {
         Ok(Self {
             cpus,
             max_backlog: number(Path::new("/proc/sys/net/core/netdev_max_backlog")),
-            devices: devices()?,
-            networks: networks(),
+            devices: devices(Path::new("/sys/class/net"))?,
+            networks: networks(Path::new("/proc")),
             module: prism_config::Module::open()
                 .and_then(|module| module.counters())
                 .unwrap_or_default(),
@@ -97,6 +98,11 @@ fn io_error(path: &Path, why: io::Error) -> Error {
         path: path.to_owned(),
         why,
     }
+}
+
+/// A name, with what a terminal would obey made visible.
+fn visible(name: &str) -> String {
+    name.escape_debug().to_string()
 }
 
 /// The number in a file; zero where the kernel has no such file.
@@ -147,8 +153,8 @@ fn times(text: &str) -> BTreeMap<u32, (u64, u64)> {
     text.lines().filter_map(line).collect()
 }
 
-fn devices() -> Result<BTreeMap<String, Device>, Error> {
-    let class = Path::new("/sys/class/net");
+/// `/sys/class/net`: all devices.
+fn devices(class: &Path) -> Result<BTreeMap<String, Device>, Error> {
     let mut devices = BTreeMap::new();
 
     for entry in fs::read_dir(class).map_err(|why| io_error(class, why))? {
@@ -158,7 +164,7 @@ fn devices() -> Result<BTreeMap<String, Device>, Error> {
             continue;
         };
 
-        devices.insert(name.to_string_lossy().into_owned(), device(&path));
+        devices.insert(visible(&name.to_string_lossy()), device(&path));
     }
     Ok(devices)
 }
@@ -177,7 +183,7 @@ fn device(path: &Path) -> Device {
         rps_queues: queues
             .iter()
             .filter(is_spread)
-            .map(|queue| queue.display().to_string())
+            .map(|queue| visible(&queue.to_string_lossy()))
             .collect(),
         rx_queues: queues.len(),
         rx_dropped: number(&path.join("statistics/rx_dropped")),
@@ -214,11 +220,11 @@ fn kind(text: &str) -> Option<String> {
     text.lines().find_map(kind)
 }
 
-/// All that processes are in, and may be looked at.
-fn networks() -> BTreeMap<String, Network> {
+/// `/proc`: all that processes are in, and may be looked at.
+fn networks(proc: &Path) -> BTreeMap<String, Network> {
     let mut seen = BTreeSet::new();
     let mut networks = BTreeMap::new();
-    let mut processes: Vec<u32> = fs::read_dir("/proc")
+    let mut processes: Vec<u32> = fs::read_dir(proc)
         .into_iter()
         .flatten()
         .flatten()
@@ -227,7 +233,7 @@ fn networks() -> BTreeMap<String, Network> {
 
     processes.sort_unstable();
     for process in processes {
-        let path = PathBuf::from(format!("/proc/{process}"));
+        let path = proc.join(process.to_string());
         let Ok(id) = fs::read_link(path.join("ns/net")) else {
             continue;
         };
@@ -237,7 +243,7 @@ fn networks() -> BTreeMap<String, Network> {
             let command = fs::read_to_string(path.join("comm")).unwrap_or_default();
 
             networks.insert(
-                format!("{process} ({})", command.trim_end()),
+                format!("{process} ({})", visible(command.trim_end())),
                 network(&snmp),
             );
         }
@@ -277,6 +283,8 @@ fn network(snmp: &str) -> Network {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -323,6 +331,36 @@ UdpLite: 100 50 40
             }
         );
         assert_eq!(network(""), Network::default());
+    }
+
+    #[test]
+    fn terminals_do_not_obey_names_of_devices() {
+        let dir = tempfile::tempdir().unwrap();
+        let queue = dir.path().join("e\u{1b}c\u{9b}2J/queues/rx-0");
+
+        fs::create_dir_all(&queue).unwrap();
+        fs::write(queue.join("rps_cpus"), "3\n").unwrap();
+        let devices = devices(dir.path()).unwrap();
+
+        assert_eq!(devices.keys().collect::<Vec<_>>(), [r"e\u{1b}c\u{9b}2J"]);
+        assert!(devices.values().all(|device| {
+            device.rps_queues.len() == 1
+                && device.rps_queues[0].ends_with(r"/e\u{1b}c\u{9b}2J/queues/rx-0")
+        }));
+    }
+
+    #[test]
+    fn terminals_do_not_obey_names_of_processes() {
+        let dir = tempfile::tempdir().unwrap();
+        let process = dir.path().join("42");
+
+        fs::create_dir_all(process.join("ns")).unwrap();
+        symlink("net:[4026531840]", process.join("ns/net")).unwrap();
+        fs::write(process.join("comm"), "\u{1b}]0;x\u{7}\r\nsh\n").unwrap();
+        assert_eq!(
+            networks(dir.path()).keys().collect::<Vec<_>>(),
+            [r"42 (\u{1b}]0;x\u{7}\r\nsh)"]
+        );
     }
 
     #[test]
