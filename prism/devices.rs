@@ -25,6 +25,7 @@ use knet::{
         self,
         RxContext, //
     },
+    files::SHOW_MAX,
     netdev::{
         self,
         DeviceId,
@@ -246,7 +247,7 @@ impl Devices {
     }
 
     /// Writes the choice in a form that can be chosen again: the names, after `auto` where the choice
-    /// is automatic.
+    /// is automatic. What is no text cannot be chosen and is left out, and so is what there is no room for.
     ///
     /// Context: process; sleeps, takes the RTNL.
     pub(crate) fn show(&self, to: &mut dyn fmt::Write) -> fmt::Result {
@@ -254,19 +255,28 @@ impl Devices {
             let selection = self.selection();
             let mut result = Ok(());
             let mut separator = "";
+            // But for "auto", and the line's end.
+            let mut room = SHOW_MAX.saturating_sub(5);
 
             if matches!(*selection, Selection::Auto) {
                 result = to.write_str("auto");
                 separator = " ";
             }
             rtnl.for_each_device(|device| {
-                if result.is_ok() && selection.includes(device, rtnl) {
-                    result = match device.name(rtnl).to_str() {
-                        Ok(name) => to.write_fmt(format_args!("{separator}{name}")),
-                        Err(_) => Err(fmt::Error),
-                    };
-                    separator = " ";
+                if result.is_err() || !selection.includes(device, rtnl) {
+                    return;
                 }
+                let Ok(name) = device.name(rtnl).to_str() else {
+                    return;
+                };
+                let Some(left) = room.checked_sub(separator.len().saturating_add(name.len()))
+                else {
+                    return;
+                };
+
+                room = left;
+                result = to.write_fmt(format_args!("{separator}{name}"));
+                separator = " ";
             });
             result?;
             to.write_str("\n")

@@ -41,6 +41,13 @@ refused "a priority over 32 bits" "$PRISM"/priority_high 4294967296 EINVAL
 refused "a device that does not exist" "$PRISM"/devices nothere0 ENODEV
 refused "a device's name that is too long" "$PRISM"/devices abcdefghijklmnopqrstuvwxyz ENODEV
 
+# A container may give a NIC that it has any name.
+read -r _ nic others <"$PRISM"/devices
+ip link set "$nic" name $'nic\xff'
+equal "a NIC whose name is no text is left out" "$(<"$PRISM"/devices)" "auto${others:+ $others}"
+ip link set $'nic\xff' name "$nic"
+equal "and there again under its own" "$(<"$PRISM"/devices)" "auto $nic${others:+ $others}"
+
 for knob in quantum:0 quantum:65 limit:0 limit_bytes:1 recent_us:10000001 high_share:0 high_share:101 \
 	weight_bulk:0 weight_normal:1001 weight_interactive:-1 quantum:; do
 	refused "${knob%:*} of '${knob#*:}'" "$PRISM/${knob%:*}" "${knob#*:}" EINVAL
