@@ -52,6 +52,15 @@ equal "with buckets that are as many as packets" \
 equal "what was measured before is later" "$(<$enable)" 1
 echo 0 >$enable
 
+"$SELFTESTS"/bin/prismctl top --batch 8 --latency >/dev/null 2>&1 &
+longer=$!
+is_measured() { [ "$(<$enable)" = 1 ]; }
+check "one that measures" wait_for 5 is_measured
+ctl top --once --latency
+equal "is not ended by another" "$status $(<$enable)" "0 1"
+wait $longer
+equal "and the last one ends it" "$(<$enable)" 0
+
 # On a terminal: script(1) is one. Keys come from a fifo; what is shown goes to a file.
 # screen KEYS SIGNAL: runs it there, with these keys, and ends it.
 screen() {

@@ -243,6 +243,19 @@ equal "IPv6 is answered" "$(http "GET /metrics" ::1 | head -n 1)" "HTTP/1.1 200 
 stop
 rmdir "$RULES"/mine "$RULES"/docker:000000000009:u1mlcxjhvrwz:0
 
+# Metrics at an address that is not there yet.
+metrics=192.0.2.77:9754 daemon
+engine run $web web "net:$net=$c1_ip" io.prism.class=high
+becomes "rules are made without metrics" "$in_net:0"
+engine stop $web
+becomes "and removed" "*"
+equal "why is said once" "$(grep -c 'metrics at 192.0.2.77:9754: .*tried again' $dir/log.$starts)" 1 "$(<$dir/log.$starts)"
+ip address add 192.0.2.77/32 dev lo
+answers() { http "GET /metrics" 192.0.2.77 2>/dev/null | grep -q '200 OK'; }
+check "they are answered when it is there" wait_for 70 answers
+ip address del 192.0.2.77/32 dev lo
+stop
+
 # The module goes and comes.
 daemon
 engine run $web web "net:$net=$c1_ip" io.prism.class=high
