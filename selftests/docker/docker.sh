@@ -8,7 +8,8 @@
 # service in the first carries a label, by which prismd makes a rule; the cable asks it, as a
 # container of the second would, while a container beside it gets bulk traffic. Without PRISM and
 # with it in turn, several rounds. Ends with one table.
-#   --rates   of bulk traffic, in packets a second; each is measured
+#   --rates   of bulk traffic, in packets a second; each is measured. "overload" is the first of which
+#             three per cent do not arrive without PRISM, from 16000 on in steps of 1.4
 #   --least   fail where vanilla's 99th percentile is not so many times that with PRISM at the
 #             highest rate
 #   --module  a prism.ko that is there already
@@ -21,7 +22,7 @@
 here=$PRISM_SRC/selftests/docker
 # shellcheck disable=SC2034
 what=docker image=docker memory=2048 ready=900 ring=1024
-rounds=5 seconds=10 bulk=8000,16000,32000 least=0 ktap=''
+rounds=5 seconds=10 bulk=8000,16000,overload least=0 ktap=''
 checks=()
 
 all_checks() { sed -n 's/^check_\([a-z_]*\)() .*/\1/p' "$here/guest/checks.sh"; }
@@ -48,8 +49,8 @@ while [ $# -gt 0 ]; do
 done
 [[ $rounds =~ ^[0-9][0-9]?$ && $seconds =~ ^[1-9][0-9]?$ ]] ||
 	die "--rounds and --seconds want a number from 1 to 99"
-[[ $bulk =~ ^[1-9][0-9]{2,6}(,[1-9][0-9]{2,6})*$ ]] ||
-	die "--rates wants numbers from 100 to 9999999, with commas in between"
+[[ $bulk, =~ ^(([1-9][0-9]{2,6}|overload),)+$ ]] ||
+	die "--rates wants numbers from 100 to 9999999 or \"overload\", with commas in between"
 [[ $least =~ ^[0-9]+(\.[0-9]+)?$ ]] || die "--least wants a number"
 for name in "${checks[@]}"; do
 	all_checks | grep -qx "$name" || die "--check $name is not one of: $(all_checks | tr '\n' ' ')"

@@ -3,7 +3,7 @@
 #
 # client.sh ROUNDS SECONDS RATES CHECK...: the second guest: another node of the swarm, with the
 # client. Measures for so many rounds, none where that is 0, and then does these checks. RATES of
-# bulk traffic are packets a second, with commas in between. On stdout, beside `step`, `error` and
+# bulk traffic are packets a second, or "overload", with commas in between. On stdout, beside `step`, `error` and
 # `inject`:
 #   data MODE RATE ROUND ARRIVED NAME=NUMBER...
 #                        packets a second, what counters moved; the cable has the latencies

@@ -71,13 +71,36 @@ rules_moved() {
 	echo $sum
 }
 
+# find_overload: the first rate of bulk traffic at which the host does not take all, in REPLY.
+find_overload() {
+	local rate
+
+	for rate in 16000 22000 32000 45000 64000 90000 128000; do
+		inject overlay "$rate"
+		wait_for 10 bulk_arrives || die "no bulk traffic arrives"
+		ask count
+		sleep 5
+		counted
+		rate_of neighbour
+		step "of $rate packets/s $REPLY arrive"
+		[ $((REPLY * 100)) -ge $((rate * 97)) ] || break
+	done
+	inject overlay 0
+	REPLY=$rate
+}
+
 measure_all() {
-	local modes=(vanilla prism sliced) mode rate round
+	local modes=(vanilla prism sliced) mode rate round i
 
 	has_mode vanilla
 	wait_for 30 answers "${address[cache]}:${port[cache]}" || die "the service does not answer"
 	step "without bulk traffic"
 	measure idle 0 0
+	for i in "${!rates[@]}"; do
+		[ "${rates[i]}" = overload ] || continue
+		find_overload
+		rates[i]=$REPLY
+	done
 	for ((round = 1; round <= rounds; round++)); do
 		# Who never sends is forgotten by the bridge, and flooded to.
 		on_server in_neighbour ping -q -c 1 -W 5 "$(address_of "$(task_of clients)" "$overlay_net")" >/run/ping.log
