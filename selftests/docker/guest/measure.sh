@@ -21,6 +21,12 @@ in_client() { nsenter -t "$client_pid" -n "$@"; }
 # answers ADDRESS:PORT
 answers() { in_client timeout 20 /prism/memprobe "$1" 0.1 1000; }
 
+# begin_bulk RATE: bulk traffic of so many packets a second, once it arrives.
+begin_bulk() {
+	inject overlay "$1"
+	wait_for 10 bulk_arrives || die "no bulk traffic arrives"
+}
+
 bulk_arrives() {
 	ask count
 	sleep 0.5
@@ -76,8 +82,7 @@ rules_moved() {
 is_overload() {
 	local look
 
-	inject overlay "$1"
-	wait_for 10 bulk_arrives || die "no bulk traffic arrives"
+	begin_bulk "$1"
 	for look in {1..4}; do
 		ask count
 		sleep 2.5
@@ -115,8 +120,7 @@ measure_all() {
 		# Who never sends is forgotten by the bridge, and flooded to.
 		on_server in_neighbour ping -q -c 1 -W 5 "$(address_of "$(task_of clients)" "$overlay_net")" >/run/ping.log
 		for rate in "${rates[@]}"; do
-			inject overlay "$rate"
-			wait_for 10 bulk_arrives || die "no bulk traffic arrives"
+			begin_bulk "$rate"
 			for mode in "${modes[@]}"; do
 				step "round $round of $rounds: $rate packets/s, $mode"
 				measure "$mode" "$rate" "$round"
