@@ -13,8 +13,8 @@ thorough() { [ -n "${PRISM_THOROUGH-}" ]; }
 [ -e /sys/kernel/debug/kmemleak ] || [ -e /sys/kernel/debug/kcsan ] && DEBUG_KERNEL=1 || DEBUG_KERNEL=
 # Under PREEMPT_RT the gate waits for handlers that were preempted, three times over. So many seconds
 # behind a change it has let everything go.
-gate_opens=0.01
-! grep -q PREEMPT_RT /proc/version || gate_opens=0.3
+grep -q PREEMPT_RT /proc/version && RT_KERNEL=1 || RT_KERNEL=
+[ -n "$RT_KERNEL" ] && gate_opens=0.3 || gate_opens=0.01
 export DEBUG_KERNEL
 
 # scale STOCK [DEBUG [THOROUGH]]: how often to do something, in REPLY. As often as on a slow

@@ -8,7 +8,7 @@
 trap ended_early EXIT
 
 # reload COUNT: each time it stays for as many milliseconds, so that packets pass its gate.
-[ "$gate_opens" = 0.01 ] && stay=5 || stay=200
+[ -n "$RT_KERNEL" ] && stay=200 || stay=5
 reload() {
 	wire reload "$SELFTESTS"/../prism.ko --stay "$stay" --count "$1" --rule vni=100,protocol=udp --rule protocol=tcp
 }
