@@ -64,14 +64,20 @@ watch() {
 	trace_off
 }
 
-# change_modes: while packets come.
-change_modes() {
-	local mode
+# some_held: a change of the mode holds packets back where others were under way.
+some_held() {
+	local now
 
+	mode batch
+	mode sync
+	read -r now <"$PRISM/stats/held"
+	[ "$now" -gt "${before[held]}" ]
+}
+
+# change_modes: while packets come, until some were held back.
+change_modes() {
 	background flow udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 8
-	for mode in batch sync batch sync batch; do
-		mode $mode
-	done
+	wait_for 20 some_held
 	ended flow
 }
 
