@@ -268,6 +268,9 @@ const UNSUPPORTED: u32 = bindings::VXLAN_F_REMCSUM_RX
 
 /// The ECN field of a TOS or Traffic Class; if all of it is set, there was congestion.
 const ECN: u8 = 3;
+/// Its values for transports that understand it (RFC 3168).
+const ECT_0: u8 = 2;
+const ECT_1: u8 = 1;
 
 /// Whether RFC 6040 lets a packet through without a word in the log.
 ///
@@ -275,13 +278,28 @@ const ECN: u8 = 3;
 /// so is it done here.
 #[inline]
 fn ecn_allows(view: &bindings::knet_vxlan) -> bool {
-    let inner = match view.inner_protocol {
+    inner_ecn(view).is_none_or(|inner| inner != 0 || view.outer_dsfield & ECN == 0)
+}
+
+/// Whether RFC 6040 may have the inner field changed to what the outer one says.
+#[inline]
+fn ecn_changes(view: &bindings::knet_vxlan) -> bool {
+    match view.outer_dsfield & ECN {
+        ECN => true,
+        ECT_1 => inner_ecn(view) == Some(ECT_0),
+        _ => false,
+    }
+}
+
+#[inline]
+fn inner_ecn(view: &bindings::knet_vxlan) -> Option<u8> {
+    let dsfield = match view.inner_protocol {
         ETHERTYPE_IPV4 => view.inner_word as u8,
         ETHERTYPE_IPV6 => (view.inner_word >> 4) as u8,
-        _ => return true,
+        _ => return None,
     };
 
-    inner & ECN != 0 || view.outer_dsfield & ECN == 0
+    Some(dsfield & ECN)
 }
 
 impl<'a> TunnelPacket<'a> {
@@ -372,8 +390,8 @@ impl<'a> TunnelPacket<'a> {
             self.skb.set_priority(0);
         }
         inflight.decapsulated(&self.skb.cx);
-        // The short way does not mark inner packets as having met congestion.
-        if device.outer_dsfield & ECN != ECN {
+        // The short way leaves the inner field as it is.
+        if !ecn_changes(device) {
             let tunnel = Tunnel {
                 device: device.dev,
                 is_cross_net: device.cross_net,

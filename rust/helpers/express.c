@@ -153,7 +153,8 @@ void knet_express_begin(const struct sk_buff *skb, struct knet_express_start *st
 	start->nic = skb->dev;
 	/* What was announced by then is seen in what follows. */
 	start->generation = atomic_read_acquire(&generation);
-	start->routes = routes_of(dev_net_rcu(skb->dev), skb->protocol == htons(ETH_P_IPV6));
+	start->v6 = skb->protocol == htons(ETH_P_IPV6);
+	start->routes = routes_of(dev_net_rcu(skb->dev), start->v6);
 }
 
 static bool is_usable(const struct net_device *dev)
@@ -173,59 +174,13 @@ static bool is_icmpv6(const struct sk_buff *skb)
 	return !ip || ip->nexthdr == IPPROTO_ICMPV6;
 }
 
-/*
- * Learns the way of @skb, which came to @vxlan and is now at the egress hook of
- * @veth. Returns whether it is one that the short way can take: from the one to
- * the other across one bridge and nothing else.
- */
-bool knet_express_learn(const struct knet_express_start *start, const struct sk_buff *skb,
-			struct net_device *veth, struct net_device *vxlan, bool cross_net,
-			struct knet_express *way)
-{
-	bool (*filters)(const struct net_device *bridge) = READ_ONCE(vlan_filtering);
-	const struct net_device *bridge = netdev_master_upper_dev_get_rcu(veth);
-	const struct nf_hook_entries *hooks;
-	struct net_device *peer;
-
-	if (!IS_ENABLED(CONFIG_NET_SWITCHDEV) || !filters || !bridge ||
-	    !netif_is_bridge_master(bridge) || netdev_master_upper_dev_get_rcu(vxlan) != bridge)
-		return false;
-	/* Neither routed nor received again on the way, nor flooded: clones wait elsewhere. */
-	if (skb_dst(skb) || skb_cloned(skb) || skb->skb_iif != vxlan->ifindex || skb_vlan_tag_present(skb))
-		return false;
-	if (!veth->rtnl_link_ops || strcmp(veth->rtnl_link_ops->kind, "veth"))
-		return false;
-	peer = veth->netdev_ops->ndo_get_peer_dev(veth);
-	if (!is_usable(start->nic) || !is_usable(vxlan) || !is_usable(bridge) ||
-	    !is_usable(veth) || !is_usable(peer) || filters(bridge) || is_icmpv6(skb))
-		return false;
-	hooks = rcu_dereference(veth->nf_hooks_egress);
-	if (!hooks || !hooks->num_hook_entries)
-		return false;
-
-	way->nic = start->nic;
-	way->vxlan = vxlan;
-	way->bridge = bridge;
-	way->veth = veth;
-	way->peer = peer;
-	/* Ours, in which this is called, is the last. */
-	way->egress = hooks->hooks[hooks->num_hook_entries - 1].hook;
-	way->generation = start->generation;
-	way->routes = start->routes;
-	way->expires = jiffies + HZ;
-	way->len_max = min(READ_ONCE(veth->mtu), READ_ONCE(peer->mtu)) + ETH_HLEN + VLAN_HLEN;
-	way->cross_net = cross_net;
-	way->known = true;
-	return true;
-}
-
 static bool is_current(const struct sk_buff *skb, const struct knet_express *way)
 {
 	return way->known && way->generation == (u32)atomic_read_acquire(&generation) &&
 	       time_before(jiffies, way->expires) && way->nic == skb->dev;
 }
 
-/* Whether netfilter or xfrm would see the packet anywhere on the way. */
+/* Whether netfilter, xfrm or who chooses sockets would see the packet anywhere on the way. */
 static bool has_hooks(const struct net *net, const struct knet_express *way, bool v6)
 {
 	struct nf_hook_entries __rcu *const *ip = v6 ? net->nf.hooks_ipv6 : net->nf.hooks_ipv4;
@@ -240,6 +195,9 @@ static bool has_hooks(const struct net *net, const struct knet_express *way, boo
 	      (unsigned long)rcu_access_pointer(bridge[NF_BR_POST_ROUTING]) |
 	      (unsigned long)rcu_access_pointer(way->nic->nf_hooks_ingress) |
 	      (unsigned long)rcu_access_pointer(way->vxlan->nf_hooks_ingress);
+#ifdef CONFIG_BPF_SYSCALL
+	any |= (unsigned long)rcu_access_pointer(net->bpf.run_array[NETNS_BPF_SK_LOOKUP]);
+#endif
 #ifdef CONFIG_XFRM
 	any |= net->xfrm.policy_count[XFRM_POLICY_IN] |
 	       (net->xfrm.policy_default[XFRM_POLICY_IN] ^ XFRM_USERPOLICY_ACCEPT);
@@ -281,6 +239,53 @@ static bool has_programs(const struct knet_express *way)
 #endif
 	return any || !qdisc || qdisc->enqueue || way->veth->real_num_tx_queues != 1 ||
 	       netif_xmit_stopped(txq);
+}
+
+/*
+ * Learns the way of @skb, which came to @vxlan and is now at the egress hook of
+ * @veth. Returns whether it is one that the short way can take: from the one to
+ * the other across one bridge and nothing else.
+ */
+bool knet_express_learn(const struct knet_express_start *start, const struct sk_buff *skb,
+			struct net_device *veth, struct net_device *vxlan, bool cross_net,
+			struct knet_express *way)
+{
+	bool (*filters)(const struct net_device *bridge) = READ_ONCE(vlan_filtering);
+	const struct net_device *bridge = netdev_master_upper_dev_get_rcu(veth);
+	const struct nf_hook_entries *hooks;
+	struct net_device *peer;
+
+	if (!IS_ENABLED(CONFIG_NET_SWITCHDEV) || !filters || !bridge ||
+	    !netif_is_bridge_master(bridge) || netdev_master_upper_dev_get_rcu(vxlan) != bridge)
+		return false;
+	/* Neither routed nor received again on the way, nor flooded: clones wait elsewhere. */
+	if (skb_dst(skb) || skb_cloned(skb) || skb->skb_iif != vxlan->ifindex || skb_vlan_tag_present(skb))
+		return false;
+	if (!veth->rtnl_link_ops || strcmp(veth->rtnl_link_ops->kind, "veth") || !knet_takes_all(veth))
+		return false;
+	peer = veth->netdev_ops->ndo_get_peer_dev(veth);
+	if (!is_usable(start->nic) || !is_usable(vxlan) || !is_usable(bridge) ||
+	    !is_usable(veth) || !is_usable(peer) || filters(bridge) || is_icmpv6(skb))
+		return false;
+	hooks = rcu_dereference(veth->nf_hooks_egress);
+	if (!hooks || !hooks->num_hook_entries)
+		return false;
+
+	way->nic = start->nic;
+	way->vxlan = vxlan;
+	way->bridge = bridge;
+	way->veth = veth;
+	way->peer = peer;
+	/* Ours, in which this is called, is the last. */
+	way->egress = hooks->hooks[hooks->num_hook_entries - 1].hook;
+	way->generation = start->generation;
+	way->routes = start->routes;
+	way->expires = jiffies + HZ;
+	way->len_max = min(READ_ONCE(veth->mtu), READ_ONCE(peer->mtu)) + ETH_HLEN + VLAN_HLEN;
+	way->cross_net = cross_net;
+	way->seen = has_hooks(dev_net_rcu(start->nic), way, start->v6) || has_programs(way);
+	way->known = true;
+	return true;
 }
 
 /* Whether UDP's checksum is right, of a datagram behind an IP header. */
@@ -381,6 +386,9 @@ enum knet_express_result knet_express_cross(struct sk_buff *skb, const struct kn
 		return KNET_EXPRESS_TAP;
 	if (has_programs(way))
 		return KNET_EXPRESS_TC;
+	/* Who had it go there has gone, and nobody tells of that. */
+	if (way->seen)
+		return KNET_EXPRESS_LEARN;
 	knet_pull_headers(skb);
 	if (!is_plain(skb, way, v6, header))
 		return KNET_EXPRESS_PACKET;

@@ -16,6 +16,7 @@ struct knet_express_start {
 	const struct net_device *nic;
 	u32 generation;
 	u32 routes;
+	bool v6;		/* the outer header is of IPv6 */
 };
 
 /* Where the kernel forwarded a packet, and when that was. */
@@ -31,6 +32,7 @@ struct knet_express {
 	u32 routes;
 	u32 len_max;		/* of the inner frame */
 	bool cross_net;		/* the VXLAN socket is in another namespace */
+	bool seen;		/* by somebody who may have had it go elsewhere */
 	bool known;
 };
 

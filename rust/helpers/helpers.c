@@ -380,13 +380,10 @@ enum knet_delivery knet_veth_cross(struct sk_buff *skb, struct net_device *dev)
 	}
 	if (dev->real_num_tx_queues != 1 || netif_xmit_stopped(txq) ||
 	    skb_shared(skb) || skb->sk || skb_shinfo(skb)->tx_flags ||
-	    !pskb_may_pull(skb, ETH_HLEN) ||
-	    (skb_is_nonlinear(skb) && !(dev->features & NETIF_F_SG)) ||
-	    (skb_has_frag_list(skb) && !(dev->features & NETIF_F_FRAGLIST)) ||
+	    !pskb_may_pull(skb, ETH_HLEN) || !knet_takes_all(dev) ||
+	    (!skb_frags_readable(skb) && dev->netmem_tx != NETMEM_TX_NO_DMA) ||
 	    (skb_vlan_tag_present(skb) &&
-	     !vlan_hw_offload_capable(dev->features, skb->vlan_proto)) ||
-	    (skb->ip_summed == CHECKSUM_PARTIAL &&
-	     !(dev->features & NETIF_F_HW_CSUM)))
+	     !vlan_hw_offload_capable(dev->features, skb->vlan_proto)))
 		return KNET_LEAVE_OTHER;
 	/* Of the two kinds of devices with a peer, netkit has programs to run. */
 	if (!dev->rtnl_link_ops || dev->rtnl_link_ops->kind[0] != 'v')

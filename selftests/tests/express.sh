@@ -188,6 +188,43 @@ done <<-END
 	netdev egress c1h
 END
 
+# A way that a chain has shown, and not the bridge, ends with the chain.
+# to_c2: packets that are on their way to the other container.
+to_c2() { cat /sys/class/net/c2h/statistics/tx_packets; }
+ip netns exec c2 ping -q -c 1 -W 2 "$remote_ip" >/dev/null
+background astray udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 4 --patience 10
+before_chain=$(to_c2)
+nft -f - <<-END
+	table bridge prism_express {
+		chain astray {
+			type filter hook prerouting priority 0;
+			udp dport 5001 ether daddr set $(ip netns exec c2 cat /sys/class/net/eth0/address)
+		}
+	}
+END
+# The way of before is good for a second. The first that shows another may be the driver's.
+shown_anew() { [ $(($(<"$PRISM"/stats/express_learn) - before[express_learn])) -ge 2 ]; }
+counters
+wait_for 10 shown_anew
+nft flush ruleset
+with_chain=$(to_c2)
+pause 0.5
+at_least "a chain sends packets to another container" $((with_chain - before_chain)) 2
+at_most "none goes there when it is gone" $(($(to_c2) - with_chain)) 3
+ended astray
+
+# What the outer header says of congestion gets to the container.
+ip netns exec remote nft -f - <<-END
+	table ip prism_express {
+		chain marks {
+			type filter hook output priority 0;
+			udp dport 4789 ip ecn set ect1
+		}
+	}
+END
+same_in express "ECT(1) in the outer header, ECT(0) in the inner one" udp4 --count 40 --tos 2
+ip netns exec remote nft flush ruleset
+
 # Chains that see nothing of it do not matter.
 chain ip6 prerouting
 flow
@@ -242,6 +279,19 @@ flow
 long "generic XDP on the VXLAN device" express_tc
 ip link set vx100 xdpgeneric off
 again "generic XDP on the VXLAN device"
+
+# A pair that takes no fragments: the kernel copies packets together before it, and they wait behind it,
+# and so do those that are in one piece.
+for mode in sync express; do
+	mode $mode
+	ethtool -K c1h sg off >/dev/null
+	flow --sizes 64,1380
+	long "a pair without scatter-gather, mode $mode" kernel_other
+	equal "none passes the others by" "${delta[delivered]}" 0
+	ethtool -K c1h sg on tso on >/dev/null
+done
+flow --sizes 64,1380
+short "a pair with scatter-gather again"
 
 # IPsec.
 if ip xfrm policy add src 203.0.113.1 dst 203.0.113.2 dir in tmpl proto esp 2>/dev/null; then
