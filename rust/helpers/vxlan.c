@@ -146,21 +146,27 @@ static u64 outer_source(const struct sk_buff *skb, bool v6)
 }
 
 /*
- * Where the transport header begins behind the network header at @header, of
- * which @len bytes are there; zero where that is not behind plain IP. Of a merged
- * packet the kernel wants to know, and GRO on the VXLAN device would tell.
+ * Where the transport header of @skb begins behind the inner network header at
+ * @header, of which @len bytes are there; zero where nothing tells. Of a merged
+ * packet the kernel wants to know, and GRO on the VXLAN device would tell. Behind
+ * VLAN tags and extension headers it is where GRO has the checksum begin.
  */
-static u16 inner_transport(const void *header, unsigned int len, __be16 protocol)
+static u16 inner_transport(const struct sk_buff *skb, const void *header,
+			   unsigned int len, __be16 protocol)
 {
 	const struct ipv6hdr *ip6h = header;
 	const struct iphdr *iph = header;
+	int start;
 
 	if (protocol == htons(ETH_P_IP) && len >= sizeof(*iph))
 		return iph->ihl >= 5 ? iph->ihl * 4 : 0;
 	if (protocol == htons(ETH_P_IPV6) && len >= sizeof(*ip6h) &&
 	    (ip6h->nexthdr == IPPROTO_TCP || ip6h->nexthdr == IPPROTO_UDP))
 		return sizeof(*ip6h);
-	return 0;
+	if (skb->ip_summed != CHECKSUM_PARTIAL)
+		return 0;
+	start = skb_checksum_start_offset(skb) - (int)(VXLAN_HLEN + ETH_HLEN);
+	return clamp(start, 0, U16_MAX);
 }
 
 /* From the UDP header through the largest inner one that decapsulation looks at. */
@@ -212,7 +218,7 @@ enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
 	eth = (const struct vlan_ethhdr *)(vxh + 1);
 	vx->transport = 0;
 	if (skb_is_gso(skb)) {
-		vx->transport = inner_transport((const u8 *)eth + ETH_HLEN,
+		vx->transport = inner_transport(skb, (const u8 *)eth + ETH_HLEN,
 						len - VXLAN_HLEN - ETH_HLEN,
 						eth->h_vlan_proto);
 		if (!vx->transport)

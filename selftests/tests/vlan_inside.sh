@@ -47,4 +47,14 @@ udp4 --count 5
 same "a tag that goes through to the container" udp4 --count 40 --sizes 30,1300
 equal "it is classified" "${delta[classified]} ${delta[decapsulated]}" "40 $((40 - delta[kernel_refresh]))"
 at_least "and delivered, or left to the kernel" "$((delta[delivered] + delta[kernel_other]))" 40
+
+# What GRO has merged behind the tag takes the way of the others.
+knob accelerate bulk
+counters
+wire tcp --from remote --to c1 --destination "$c1_ip" --port 5004 --up 4000
+counted
+equal "TCP behind a tag" "${got[lost]-} ${got[up]-}" "0 4096000" "$report"
+at_least "its packets are decapsulated" "${delta[decapsulated]}" 50
+equal "merged ones, too" "${delta[kernel_features]}" 0
+restore_knobs
 finish
