@@ -72,6 +72,11 @@ impl Bucket {
         }
     }
 
+    /// Fills it: tokens that were taken at another rate may be earned only long after.
+    pub fn fill(&self) {
+        self.earned.store(0, Ordering::Relaxed);
+    }
+
     /// Takes the token for one packet at the time `now` in ns; `false` where `rate` is exceeded.
     ///
     /// `local` is this CPU's own, and goes with this bucket. After a change of the rate, tokens that

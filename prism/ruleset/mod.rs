@@ -183,6 +183,8 @@ impl Rules {
         let this = self.settle.target();
         let mut lists = this.lists.lock();
         let live = Live::new(name, rule, state, &lists.old)?;
+
+        state.begin(rule.rate);
         let recent = merged(&lists.recent, slice::from_ref(&live))?;
         let enabled = lists.enabled.saturating_add(1);
         let pending = lists.pending().saturating_add(1);

@@ -38,6 +38,8 @@ pub(crate) struct RuleState {
     name: CString,
     cpus: PerCpu<CpuState>,
     term: AtomicU32,
+    /// The rate of the last term.
+    rate: AtomicU32,
     bucket: SharedBucket,
 }
 
@@ -63,6 +65,7 @@ impl RuleState {
                 name: CString::try_from(name)?,
                 cpus: PerCpu::new()?,
                 term: AtomicU32::new(0),
+                rate: AtomicU32::new(Rate::UNLIMITED.get()),
                 bucket: SharedBucket(Bucket::new()),
             },
             GFP_KERNEL,
@@ -81,6 +84,13 @@ impl RuleState {
         // Who sees that a rule is withdrawn then sees what was done before, such as another rule in
         // its place. The ordering pairs with that in `withdraw`.
         self.term.load(Ordering::Acquire)
+    }
+
+    /// Begins a term with that rate.
+    pub(super) fn begin(&self, rate: Rate) {
+        if self.rate.swap(rate.get(), Ordering::Relaxed) != rate.get() {
+            self.bucket.0.fill();
+        }
     }
 
     /// Ends the term.

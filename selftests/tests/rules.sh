@@ -78,6 +78,23 @@ equal "it runs to completion at once, is demoted, or waits behind such a packet"
 at_least "packets above the rate are demoted" "${delta[demoted]}" 1
 at_most "no more run to completion at once than the rate and a burst of 16 allow" \
 	"$at_once" $((16 + ${got[ms]-0} / 10 + 2))
+
+# Another rate counts from where it is set: tokens of the old one are seconds ahead.
+echo 0 >"$RULES"/slow/enabled
+echo 1 >"$RULES"/slow/rate
+echo 1 >"$RULES"/slow/enabled
+counters
+udp4 --count 40
+counted
+at_least "a rule of a packet a second demotes what comes behind its burst" "${delta[demoted]}" 1
+echo 0 >"$RULES"/slow/enabled
+echo 1000000 >"$RULES"/slow/rate
+echo 1 >"$RULES"/slow/enabled
+pause 0.05
+counters
+udp4 --count 10
+counted
+equal "and nothing of it with a rate that is not exceeded" "${delta[classified]} ${delta[demoted]}" "10 0"
 rmdir "$RULES"/slow
 
 # Many rules of a shape.

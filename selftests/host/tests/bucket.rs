@@ -318,6 +318,22 @@ fn a_rate_that_changes() {
     assert!(times.len() >= 9);
 }
 
+#[test]
+fn one_that_is_filled_has_its_burst_at_any_rate() {
+    let bucket = Bucket::new();
+    let mut local = Local::default();
+    let taken = |local: &mut Local, packets_per_second, now| {
+        (0..100)
+            .take_while(|_| bucket.take(local, rate(packets_per_second), now))
+            .count()
+    };
+
+    assert_eq!(taken(&mut local, 1, SECOND), 16);
+    assert_eq!(taken(&mut local, 1600, SECOND + 1_000_000), 0);
+    bucket.fill();
+    assert_eq!(taken(&mut local, 1600, SECOND + 1_000_000), 16);
+}
+
 /// Threads that share a bucket and a clock, all as fast as they can.
 #[test]
 fn threads() {
