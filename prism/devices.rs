@@ -72,8 +72,8 @@ impl Entry {
     }
 
     #[inline]
-    fn is(&self, id: DeviceId) -> bool {
-        self.id.load(Ordering::Relaxed) == id.get()
+    fn is(&self, id: usize) -> bool {
+        self.id.load(Ordering::Relaxed) == id
     }
 
     /// Notes that the device hands its frames to GRO. Returns whether that is news.
@@ -106,13 +106,13 @@ impl Set {
         }
         let mut set = Self(places);
 
-        for &id in devices {
+        for id in devices.iter().map(|id| id.get()) {
             let vacant = set
                 .probe(id)
-                .find(|&place| set.0.get(place).is_some_and(|e| e.is(DeviceId::NONE)));
+                .find(|&place| set.0.get(place).is_some_and(|e| e.is(DeviceId::NONE.get())));
 
             if let Some(entry) = vacant.and_then(|place| set.0.get_mut(place)) {
-                *entry.id.get_mut() = id.get();
+                *entry.id.get_mut() = id;
             }
         }
         Ok(set)
@@ -120,18 +120,30 @@ impl Set {
 
     /// The places where `id` may be, in the order in which they are filled.
     #[inline]
-    fn probe(&self, id: DeviceId) -> impl Iterator<Item = usize> {
+    fn probe(&self, id: usize) -> impl Iterator<Item = usize> {
         let mask = self.0.len().wrapping_sub(1);
         // Devices are aligned to more than a cache line.
-        let first = id.get() >> 8;
+        let first = id >> 8;
 
         (0..=mask).map(move |step| first.wrapping_add(step) & mask)
     }
 
+    /// Whether it has devices that `other` has not.
+    fn exceeds(&self, other: &Self) -> bool {
+        let is_lost = |entry: &Entry| {
+            let id = entry.id.load(Ordering::Relaxed);
+            let is_vacant = id == DeviceId::NONE.get() || id == DeviceId::GONE.get();
+
+            !is_vacant && other.find(id).is_none()
+        };
+
+        self.0.iter().any(is_lost)
+    }
+
     #[inline]
-    fn find(&self, id: DeviceId) -> Option<&Entry> {
+    fn find(&self, id: usize) -> Option<&Entry> {
         self.probe(id)
-            .map_while(|place| self.0.get(place).filter(|e| !e.is(DeviceId::NONE)))
+            .map_while(|place| self.0.get(place).filter(|e| !e.is(DeviceId::NONE.get())))
             .find(|entry| entry.is(id))
     }
 }
@@ -165,7 +177,7 @@ impl Devices {
     /// The entry that `device` is, if it is one.
     #[inline]
     pub(crate) fn find<'a>(&'a self, cx: &RxContext<'a>, device: DeviceId) -> Option<&'a Entry> {
-        self.set.read(cx)?.find(device)
+        self.set.read(cx)?.find(device.get())
     }
 
     /// Puts a choice in force.
@@ -220,6 +232,10 @@ impl Devices {
     pub(crate) fn refresh(&self, rtnl: &Rtnl) -> Result {
         let set = collect(&self.selection(), rtnl)?;
 
+        // Devices of a namespace that goes are not found any more, and are still to be unregistered.
+        if context::with_rx_context(|cx| self.set.read(&cx).is_some_and(|old| old.exceeds(&set))) {
+            self.has_lost.store(true, Ordering::Relaxed);
+        }
         self.reclaimer.defer(self.set.swap(Some(set)));
         Ok(())
     }

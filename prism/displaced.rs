@@ -171,18 +171,16 @@ impl Shared {
             }
             note
         };
+        let evicted = |evicted| self.evicted(cx, evicted);
         let id = frame.id();
 
         match self
             .isolation
-            .defer(cx, &self.stats, frame, found.class, note)
+            .defer(cx, &self.stats, frame, found.class, note, evicted)
         {
-            Deferred::Waits(verdict, evicted) => {
+            Deferred::Waits(verdict) => {
                 if is_watched() {
                     self.trace_goes(cx, id, To::Queue, By::Kernel);
-                }
-                if let Some(evicted) = evicted {
-                    self.evicted(cx, evicted);
                 }
                 verdict
             }

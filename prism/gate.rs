@@ -157,6 +157,11 @@ impl Seen {
 
     fn adopt(&self, settings: Settings) {
         self.adopted.store(settings.word(), Ordering::Relaxed);
+        self.start();
+    }
+
+    /// Nothing is held: what was found before tells nothing of what comes.
+    fn start(&self) {
         self.passes.store(0, Ordering::Relaxed);
         self.quiet.start();
     }
@@ -238,6 +243,10 @@ impl Gate {
             if held.0.len() >= HELD_MAX {
                 return Err(frame);
             }
+            // What was held may have gone with its device, and then no turn has seen that.
+            if held.0.is_empty() {
+                stage.seen().start();
+            }
             let memo = path.memo(cx, frame.met().word());
             let (verdict, packet) = frame.defer();
 
@@ -301,10 +310,12 @@ impl Serve for Held {
     }
 
     fn serve(turn: &Turn<'_, Self>) -> Served {
-        match current(turn.context()) {
-            Some(path) => path.serve_held(turn),
-            // Nothing is left to decide about.
-            None => {
+        let cx = turn.context();
+
+        match current(cx) {
+            Some(path) if path.gate.0.is_here(cx, turn.stage()) => path.serve_held(turn),
+            // Nothing is left to decide about, or what is known of this CPU does not tell of another's.
+            _ => {
                 while let Some((packet, _)) = next(turn) {
                     turn.receive(packet);
                 }

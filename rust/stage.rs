@@ -92,6 +92,16 @@ pub enum Served {
     },
 }
 
+impl Served {
+    /// How many packets were served.
+    #[inline]
+    pub fn packets(&self) -> u32 {
+        match *self {
+            Self::All { packets } | Self::Some { packets } => packets,
+        }
+    }
+}
+
 /// A stage for each CPU.
 ///
 /// Dropping it waits until none is served. What still waits is dropped.
@@ -134,6 +144,13 @@ impl<T: Serve> Stages<T> {
         // SAFETY: `new` has set the pointer of each possible CPU to a box in `all`, which stays as
         // long as `self`.
         unsafe { &*stage }
+    }
+
+    /// Whether `stage` is that of the CPU that runs this. It is not where its CPU went offline while
+    /// packets waited, and the kernel has another one serve them.
+    #[inline]
+    pub fn is_here(&self, cx: &RxContext<'_>, stage: &Stage<T>) -> bool {
+        ptr::eq(self.here(cx), stage)
     }
 
     /// How many packets wait on all CPUs.

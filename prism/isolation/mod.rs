@@ -146,8 +146,8 @@ impl Seen {
 
 /// What became of a frame that was to wait.
 pub(crate) enum Deferred<'a> {
-    /// It does. Another one that had to make room is to be dropped.
-    Waits(Verdict<'a>, Option<Evicted>),
+    /// It does.
+    Waits(Verdict<'a>),
     /// It is to be dropped, and counted there.
     Refused(Frame<'a>, Counter),
 }
@@ -223,7 +223,8 @@ impl Isolation {
         seen.strangers.load(Ordering::Relaxed) != 0
     }
 
-    /// Has a frame of `class` wait, of which `note` is kept.
+    /// Has a frame of `class` wait, of which `note` is kept. Those that have to make room are `evicted`, to
+    /// be dropped.
     #[inline]
     pub(crate) fn defer<'a>(
         &self,
@@ -232,47 +233,57 @@ impl Isolation {
         frame: Frame<'a>,
         class: Class,
         note: impl FnOnce(&Frame<'a>) -> Note,
+        mut evicted: impl FnMut(Evicted),
     ) -> Deferred<'a> {
         let Some(index) = class.waiting_index() else {
-            return Deferred::Waits(frame.pass(), None);
+            return Deferred::Waits(frame.pass());
         };
         let stage = self.stages.here(cx);
 
         stage.note_driver(&frame);
         stats.count(cx, Counter::deferred(index));
-        let mut evicted = None;
-        let added = stage.with(cx, |queues| {
-            // What waits has a turn coming: it is scheduled by the first, and then by the turns.
-            let is_first = queues.is_empty();
+        let mut rest = (frame, note);
+        loop {
+            let (frame, note) = rest;
+            let added = stage.with(cx, |queues| {
+                // Before anything else is spent on it.
+                if !queues.has_room() {
+                    let gone = queues.evict(index);
 
-            // Before anything else is spent on it.
-            if !queues.has_room() {
-                evicted = queues.evict(index);
-                if evicted.is_none() {
-                    return Err(frame);
+                    if matches!(&gone, Some(Evicted(_, _, it)) if it.is_displaced()) {
+                        stage.seen().are_displaced(queues.displaced());
+                    }
+                    return Err((frame, note, gone));
+                }
+                // What waits has a turn coming: it is scheduled by the first, and then by the turns.
+                let is_first = queues.is_empty();
+                let note = note(&frame);
+                let (verdict, packet) = frame.defer();
+
+                queues.push(index, packet, note);
+                if note.is_displaced() {
+                    stage.seen().are_displaced(queues.displaced());
+                }
+                Ok((verdict, is_first))
+            });
+
+            // Behind the lock, as dropping takes longer.
+            match added {
+                Ok((verdict, is_first)) => {
+                    if is_first {
+                        stage.schedule(cx);
+                    }
+                    return Deferred::Waits(verdict);
+                }
+                Err((frame, _, None)) => {
+                    return Deferred::Refused(frame, Counter::dropped(index));
+                }
+                // It may be as long as many of those that have to make room for it.
+                Err((frame, note, Some(gone))) => {
+                    evicted(gone);
+                    rest = (frame, note);
                 }
             }
-            let note = note(&frame);
-            let (verdict, packet) = frame.defer();
-
-            queues.push(index, packet, note);
-            let was_displaced =
-                matches!(&evicted, Some(Evicted(_, _, gone)) if gone.is_displaced());
-            if note.is_displaced() || was_displaced {
-                stage.seen().are_displaced(queues.displaced());
-            }
-            Ok((verdict, is_first))
-        });
-
-        // Behind the lock, as dropping takes longer.
-        match added {
-            Ok((verdict, is_first)) => {
-                if is_first {
-                    stage.schedule(cx);
-                }
-                Deferred::Waits(verdict, evicted)
-            }
-            Err(frame) => Deferred::Refused(frame, Counter::dropped(index)),
         }
     }
 

@@ -64,15 +64,24 @@ impl Serve for Queues {
     }
 
     fn serve(turn: &Turn<'_, Self>) -> Served {
-        match current(turn.context()) {
-            Some(path) => path.serve(turn),
-            // Nothing is left to decide about.
-            None => serve(
-                turn,
-                u32::MAX,
-                |packet, note, _| receive(turn, packet, note, None),
-                |_| (),
-            ),
+        let cx = turn.context();
+
+        match current(cx) {
+            Some(path) if path.isolation.stages.is_here(cx, turn.stage()) => path.serve(turn),
+            // Nothing is left to decide about, or they are those of a CPU that is offline: by GRO they
+            // would come to this one's.
+            path => {
+                let receive = |packet, _, _| {
+                    turn.receive(packet);
+                    false
+                };
+                let served = serve(turn, u32::MAX, receive, |_| ());
+
+                if let Some(path) = path {
+                    path.stats.add(cx, Counter::Served, served.packets());
+                }
+                served
+            }
         }
     }
 }
@@ -95,9 +104,11 @@ impl Shared {
         self.begins_turn(cx);
         // The same for the whole turn.
         let settings = self.gate.settings(cx);
-        // What is held behind the gate waits for all of this.
-        let most = if !settings.isolates() || self.gate.holds(cx) {
+        let most = if !settings.isolates() {
             u32::MAX
+        } else if self.gate.holds(cx) {
+            // What is held behind the gate waits for all of this.
+            turn.budget()
         } else if turn.stage().seen().is_contested() {
             if turn.stage().waiting() <= FEW {
                 1
@@ -116,9 +127,8 @@ impl Shared {
                 self.breaker.check(cx, Invariant::Queue, holds);
             },
         );
-        let (Served::All { packets } | Served::Some { packets }) = served;
 
-        self.stats.add(cx, Counter::Served, packets);
+        self.stats.add(cx, Counter::Served, served.packets());
         if matches!(served, Served::Some { .. }) {
             turn.poll_driver();
         }
@@ -179,7 +189,7 @@ impl Shared {
         if is_watched() {
             self.trace_given_back(turn.context(), &packet, note);
         }
-        receive(turn, packet, note, Some(&self.routes))
+        receive(turn, packet, note, &self.routes)
     }
 }
 
@@ -274,14 +284,11 @@ fn serve(
 /// Gives a packet back to the kernel, with its route of `routes` if it is not left to GRO. Whether it was
 /// merged with one before.
 #[inline]
-fn receive(turn: &Turn<'_, Queues>, packet: Waiting, note: Note, routes: Option<&Routes>) -> bool {
+fn receive(turn: &Turn<'_, Queues>, packet: Waiting, note: Note, routes: &Routes) -> bool {
     match note.how() {
         Return::Merge => turn.merge(packet),
         Return::Alone => {
-            turn.receive(match routes {
-                Some(routes) => packet.route(turn.context(), routes),
-                None => packet,
-            });
+            turn.receive(packet.route(turn.context(), routes));
             false
         }
     }

@@ -68,6 +68,18 @@ counted
 read -r sent received ring <<<"$(sim_flow much)"
 at_least "what exceeds the limit in bytes is dropped" "${delta[dropped_bulk]}" 100
 equal "each packet is received or counted" "$((received + ring + delta[dropped_bulk]))" "$sent"
+
+# It holds where long packets of a higher class come behind many short ones.
+echo none >"$sim"/flows
+echo "much rate=100000 size=64 destination_port=5003 $from" >"$sim"/flows
+echo "some rate=3000 burst=300 size=1400 destination_port=5002 $from" >"$sim"/flows
+counters
+sim_traffic 450
+counted
+read -r sent received ring <<<"$(sim_flow some)"
+note "of $((sent - ring)) of class interactive ${delta[dropped_interactive]} are dropped, of class bulk ${delta[dropped_bulk]}"
+at_least "long packets in place of short ones exceed it, too" "${delta[dropped_interactive]}" $(((sent - ring) / 2))
+check "what waited was served or dropped" wait_for 5 reconciles
 knob limit_bytes 4194304
 
 # Class high has its share, and no more while others wait.
@@ -129,9 +141,9 @@ at_least "some are dropped with the NIC" "${delta[purged]}" 1
 at_least "which is told" "$(grep -c "prism_drop:.* reason=purged$" "$trace")" 1
 trace_remove
 
-# So does one that is chosen no more.
+# So does one that is chosen no more. All has been served by then now and then.
 counters
-for ((i = 0; i < 3; i++)); do
+for ((i = 0; i < 3 || i < 20 && $(<"$PRISM"/stats/purged) == before[purged]; i++)); do
 	echo "high rate=200 destination_port=5001 $from" >"$sim"/flows
 	echo "much rate=200000 destination_port=5003 $from" >"$sim"/flows
 	echo 500 >"$sim"/duration_ms
@@ -145,6 +157,28 @@ for ((i = 0; i < 3; i++)); do
 done
 counted
 at_least "some are dropped with it" "${delta[purged]}" 1
+
+# What is held goes with its NIC, and nothing that is held later is late for that.
+counters
+for ((i = 0; i < 5; i++)); do
+	echo "high rate=2000 destination_port=5001 $from" >"$sim"/flows
+	echo "much rate=200000 destination_port=5003 $from" >"$sim"/flows
+	echo 500 >"$sim"/duration_ms
+	echo 1 >"$sim"/running
+	pause 0.1
+	echo 0 >"$RULES"/interactive/enabled
+	rmdir "$sim"
+	check "what is held is let through or counted when the NIC goes" wait_for 5 reconciles
+	echo 1 >"$RULES"/interactive/enabled
+	start
+done
+counted
+note "dropped with it: ${delta[dropped_held]} that were held, ${delta[purged]} that waited"
+pause 11
+echo "high rate=2000 destination_port=5001 $from" >"$sim"/flows
+echo 0 >"$RULES"/interactive/enabled
+sim_traffic 100
+equal "the module is not broken" "$(<"$PRISM"/broken) $(<"$PRISM"/mode)" "none sync"
 
 # What exceeds its rate waits without isolation, too, and keeps nobody.
 isolate 0
