@@ -221,8 +221,9 @@ impl Devices {
 
     /// Has no device in the set in force.
     ///
-    /// Context: process.
+    /// Context: process, while nothing waits.
     pub(crate) fn clear(&self) {
+        self.has_lost.store(false, Ordering::Relaxed);
         self.reclaimer.defer(self.set.swap(None));
     }
 

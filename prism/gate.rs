@@ -316,10 +316,14 @@ impl Serve for Held {
             Some(path) if path.gate.0.is_here(cx, turn.stage()) => path.serve_held(turn),
             // Nothing is left to decide about, or what is known of this CPU does not tell of another's.
             _ => {
-                while let Some((packet, _)) = next(turn) {
+                for _ in 0..turn.budget() {
+                    let Some((packet, _)) = next(turn) else {
+                        return Served::All { packets: 0 };
+                    };
+
                     turn.receive(packet);
                 }
-                Served::All { packets: 0 }
+                Served::Some { packets: 0 }
             }
         }
     }

@@ -56,6 +56,9 @@ pub(crate) use self::queues::{
 
 /// By how many packets class `high` may exceed its share for a moment: what a NIC's poll brings.
 const SHARE_SLACK: u32 = 64;
+/// How many packets make room for one at most: as many short ones as are as long as a long one. Where the
+/// limit was lowered, there are more than it allows for a while.
+const EVICTED_MAX: u32 = 64;
 /// After how many packets what was before counts half.
 const SHARE_WINDOW: u32 = 4096;
 
@@ -243,17 +246,21 @@ impl Isolation {
         stage.note_driver(&frame);
         stats.count(cx, Counter::deferred(index));
         let mut rest = (frame, note);
+        let mut made_room = 0;
         loop {
             let (frame, note) = rest;
             let added = stage.with(cx, |queues| {
                 // Before anything else is spent on it.
-                if !queues.has_room() {
+                if !queues.has_room() && made_room < EVICTED_MAX {
                     let gone = queues.evict(index);
 
                     if matches!(&gone, Some(Evicted(_, _, it)) if it.is_displaced()) {
                         stage.seen().are_displaced(queues.displaced());
                     }
-                    return Err((frame, note, gone));
+                    // What others made room for is not dropped for that.
+                    if gone.is_some() || made_room == 0 {
+                        return Err((frame, note, gone));
+                    }
                 }
                 // What waits has a turn coming: it is scheduled by the first, and then by the turns.
                 let is_first = queues.is_empty();
@@ -280,6 +287,7 @@ impl Isolation {
                 }
                 // It may be as long as many of those that have to make room for it.
                 Err((frame, note, Some(gone))) => {
+                    made_room += 1;
                     evicted(gone);
                     rest = (frame, note);
                 }

@@ -75,7 +75,7 @@ impl Serve for Queues {
                     turn.receive(packet);
                     false
                 };
-                let served = serve(turn, u32::MAX, receive, |_| ());
+                let served = serve(turn, turn.budget(), receive, |_| ());
 
                 if let Some(path) = path {
                     path.stats.add(cx, Counter::Served, served.packets());
@@ -104,11 +104,10 @@ impl Shared {
         self.begins_turn(cx);
         // The same for the whole turn.
         let settings = self.gate.settings(cx);
-        let most = if !settings.isolates() {
+        // What is held behind the gate waits for all of this, and the gate counts the turns that the kernel's
+        // queues take from then on.
+        let most = if !settings.isolates() || self.gate.holds(cx) {
             u32::MAX
-        } else if self.gate.holds(cx) {
-            // What is held behind the gate waits for all of this.
-            turn.budget()
         } else if turn.stage().seen().is_contested() {
             if turn.stage().waiting() <= FEW {
                 1
