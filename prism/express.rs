@@ -257,7 +257,7 @@ impl Shared {
         if let Some(way) = packet.way(cx, &self.inflight, &start) {
             self.flows.with(cx, |flows| {
                 if let Some(known) = flows.extra(place.ticket()) {
-                    known.way = way;
+                    known.way = way.after(&known.way);
                 }
             });
         }

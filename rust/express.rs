@@ -8,6 +8,8 @@
 //!
 //! Not supported: ways with routing, VLANs, more than one bridge, or another pair than veth.
 
+use core::ptr;
+
 use crate::{
     bindings,
     context::RxContext,
@@ -30,6 +32,20 @@ pub struct Way(bindings::knet_express);
 
 // SAFETY: The pointers are used only in the receive path and while the way is current, by any thread.
 unsafe impl Send for Way {}
+
+impl Way {
+    /// The way as it is known after `before`. One that a hook or a program has had packets go, which has
+    /// gone while the packet was under way, is told by the next packet, which goes another.
+    pub fn after(mut self, before: &Self) -> Self {
+        let (Self(now), Self(was)) = (&self, before);
+        let is_same = ptr::eq(now.vxlan, was.vxlan)
+            && ptr::eq(now.bridge, was.bridge)
+            && ptr::eq(now.veth, was.veth);
+
+        self.0.confirmed = !now.seen && was.known && !was.seen && is_same;
+        self
+    }
+}
 
 /// Why a packet cannot go the short way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

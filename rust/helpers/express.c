@@ -284,6 +284,7 @@ bool knet_express_learn(const struct knet_express_start *start, const struct sk_
 	way->len_max = min(READ_ONCE(veth->mtu), READ_ONCE(peer->mtu)) + ETH_HLEN + VLAN_HLEN;
 	way->cross_net = cross_net;
 	way->seen = has_hooks(dev_net_rcu(start->nic), way, start->v6) || has_programs(way);
+	way->confirmed = false;
 	way->known = true;
 	return true;
 }
@@ -344,7 +345,7 @@ static bool is_plain(const struct sk_buff *skb, const struct knet_express *way, 
 		return false;
 	if (skb_shared(skb) || skb_is_gso(skb) || skb_has_frag_list(skb) ||
 	    skb_vlan_tag_present(skb) || skb->sk || skb->_skb_refdst || skb->pfmemalloc ||
-	    skb_shinfo(skb)->tx_flags)
+	    skb_shinfo(skb)->tx_flags || !skb_frags_readable(skb))
 		return false;
 #ifdef CONFIG_SKB_EXTENSIONS
 	if (skb->active_extensions)
@@ -386,8 +387,8 @@ enum knet_express_result knet_express_cross(struct sk_buff *skb, const struct kn
 		return KNET_EXPRESS_TAP;
 	if (has_programs(way))
 		return KNET_EXPRESS_TC;
-	/* Who had it go there has gone, and nobody tells of that. */
-	if (way->seen)
+	/* Who had it go there may have gone meanwhile, and nobody tells of that. */
+	if (!way->confirmed)
 		return KNET_EXPRESS_LEARN;
 	knet_pull_headers(skb);
 	if (!is_plain(skb, way, v6, header))

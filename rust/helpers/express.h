@@ -33,6 +33,7 @@ struct knet_express {
 	u32 len_max;		/* of the inner frame */
 	bool cross_net;		/* the VXLAN socket is in another namespace */
 	bool seen;		/* by somebody who may have had it go elsewhere */
+	bool confirmed;		/* the packet before was not, and went the same way */
 	bool known;
 };
 

@@ -149,20 +149,27 @@ static u64 outer_source(const struct sk_buff *skb, bool v6)
  * Where the transport header of @skb begins behind the inner network header at
  * @header, of which @len bytes are there; zero where nothing tells. Of a merged
  * packet the kernel wants to know, and GRO on the VXLAN device would tell. Behind
- * VLAN tags and extension headers it is where GRO has the checksum begin.
+ * other headers it is where GRO has the checksum begin, if it has.
  */
 static u16 inner_transport(const struct sk_buff *skb, const void *header,
 			   unsigned int len, __be16 protocol)
 {
-	const struct ipv6hdr *ip6h = header;
-	const struct iphdr *iph = header;
+	const struct ipv6hdr *ip6h;
+	const struct iphdr *iph;
+	unsigned int tag = 0;
 	int start;
 
-	if (protocol == htons(ETH_P_IP) && len >= sizeof(*iph))
-		return iph->ihl >= 5 ? iph->ihl * 4 : 0;
-	if (protocol == htons(ETH_P_IPV6) && len >= sizeof(*ip6h) &&
+	if (protocol == htons(ETH_P_8021Q) && len >= VLAN_HLEN) {
+		protocol = ((const struct vlan_hdr *)header)->h_vlan_encapsulated_proto;
+		tag = VLAN_HLEN;
+	}
+	iph = header + tag;
+	ip6h = header + tag;
+	if (protocol == htons(ETH_P_IP) && len >= tag + sizeof(*iph))
+		return iph->ihl >= 5 ? tag + iph->ihl * 4 : 0;
+	if (protocol == htons(ETH_P_IPV6) && len >= tag + sizeof(*ip6h) &&
 	    (ip6h->nexthdr == IPPROTO_TCP || ip6h->nexthdr == IPPROTO_UDP))
-		return sizeof(*ip6h);
+		return tag + sizeof(*ip6h);
 	if (skb->ip_summed != CHECKSUM_PARTIAL)
 		return 0;
 	start = skb_checksum_start_offset(skb) - (int)(VXLAN_HLEN + ETH_HLEN);
