@@ -303,11 +303,11 @@ impl State {
     }
 }
 
-/// A value that has no character that would have to be escaped.
+/// A value: as a number where that is the same again.
 fn written(text: &str) -> String {
     match text.parse::<u32>() {
-        Ok(number) => number.to_string(),
-        Err(_) => format!("\"{text}\""),
+        Ok(number) if number.to_string() == text => text.to_owned(),
+        _ => Value::from(text).to_string(),
     }
 }
 

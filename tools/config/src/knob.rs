@@ -230,6 +230,10 @@ fn devices(text: &str) -> Option<String> {
         return Some("auto".to_owned());
     }
     let names: BTreeSet<&str> = words.collect();
+    // In order it would come to stand in front.
+    if names.contains("auto") {
+        return None;
+    }
     (!names.is_empty() && names.iter().all(is_name))
         .then(|| names.into_iter().collect::<Vec<_>>().join(" "))
 }
@@ -327,6 +331,11 @@ mod tests {
             (
                 "devices",
                 "a/b",
+                "expected auto or names of network devices",
+            ),
+            (
+                "devices",
+                "eth0 auto",
                 "expected auto or names of network devices",
             ),
         ];

@@ -153,6 +153,21 @@ fn is_held(file: File) -> io::Result<(bool, File)> {
     }
 }
 
+/// The file that is there and that nobody holds, and what it has.
+fn left_behind(path: &Path) -> Option<(Flock<File>, Vec<LeftOut>)> {
+    let file = open(path).ok()?;
+
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut held = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
+    let mut text = Vec::new();
+
+    (&mut *held).take(LIMIT).read_to_end(&mut text).ok()?;
+    let Content { containers } = serde_json::from_slice(&text).ok()?;
+    Some((held, containers))
+}
+
 /// The daemon's side of it. The file goes with this.
 #[derive(Debug)]
 pub struct LeftOutFile {
@@ -162,11 +177,11 @@ pub struct LeftOutFile {
 }
 
 impl LeftOutFile {
-    /// Writes nothing yet. What another daemon left behind stays until then.
+    /// Writes nothing yet. What another daemon left behind that was killed is taken over until then.
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            written: None,
+            written: left_behind(path),
         }
     }
 
@@ -176,7 +191,7 @@ impl LeftOutFile {
     ///
     /// Those of the file system.
     pub fn set(&mut self, containers: Vec<LeftOut>) -> io::Result<()> {
-        if matches!(&self.written, Some((_, now)) if *now == containers) {
+        if matches!(&self.written, Some((_, now)) if *now == containers) && self.is_ours() {
             return Ok(());
         }
         if let Some(dir) = self.path.parent().filter(|dir| !dir.is_dir()) {
@@ -204,9 +219,24 @@ impl LeftOutFile {
     }
 }
 
+impl LeftOutFile {
+    /// Whether what is there is what was written, and not by another daemon.
+    fn is_ours(&self) -> bool {
+        let number = |inode: fs::Metadata| (inode.dev(), inode.ino());
+        let ours = self
+            .written
+            .as_ref()
+            .and_then(|(file, _)| file.metadata().ok());
+
+        ours.is_some_and(|ours| {
+            fs::symlink_metadata(&self.path).is_ok_and(|there| number(there) == number(ours))
+        })
+    }
+}
+
 impl Drop for LeftOutFile {
     fn drop(&mut self) {
-        if self.written.is_some() {
+        if self.is_ours() {
             // Where it has gone already, all is well; elsewhere its lock goes, which readers see.
             let _ = fs::remove_file(&self.path);
         }

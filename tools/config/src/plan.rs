@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     knob::{
+        Kind,
         Knob,
         KNOBS, //
     },
@@ -221,7 +222,12 @@ impl Plan {
         // What makes room comes first.
         changes.sort_by_key(|change| !matches!(change, Change::Remove(..)));
 
-        for knob in &KNOBS {
+        // What the file says of devices may lack some that are away, so that it is not to be written again:
+        // they come last.
+        let is_last = |knob: &&Knob| knob.kind == Kind::Devices;
+        let knobs = KNOBS.iter().filter(|knob| !is_last(knob));
+
+        for knob in knobs.chain(KNOBS.iter().filter(is_last)) {
             let from = now.knobs.get(knob.name).cloned().unwrap_or_default();
 
             if let Some(to) = wanted.knobs.get(knob.name).filter(|to| **to != from) {

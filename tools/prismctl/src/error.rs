@@ -40,7 +40,12 @@ pub(crate) enum Error {
 impl Error {
     /// The exit status. What is different has 1, as diff(1) has it, so this is not.
     pub(crate) fn status(&self) -> u8 {
-        2
+        match self {
+            // To try again does not help.
+            Self::File { .. } => 3,
+            Self::Failure(Failure::Left { .. }) => 4,
+            _ => 2,
+        }
     }
 }
 

@@ -68,6 +68,20 @@ pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// A name that somebody else has chosen, with what a terminal would obey made visible.
+pub(crate) fn visible(name: &str) -> String {
+    let is_plain = |c| matches!(c, '\'' | '"' | '\\');
+
+    name.chars().fold(String::new(), |mut seen, c| {
+        if is_plain(c) {
+            seen.push(c);
+        } else {
+            seen.extend(c.escape_debug());
+        }
+        seen
+    })
+}
+
 /// Lines whose columns stand below each other, two spaces apart. The first line is a heading.
 pub(crate) struct Table(Vec<Vec<String>>);
 
@@ -112,6 +126,13 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_visible() {
+        assert_eq!(visible("eth0"), "eth0");
+        assert_eq!(visible("a\x1b[31mb\n"), "a\\u{1b}[31mb\\n");
+        assert_eq!(visible(r#"it's "a\b""#), r#"it's "a\b""#);
+    }
 
     #[test]
     fn columns_stand_below_each_other() {

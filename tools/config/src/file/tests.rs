@@ -209,6 +209,19 @@ pub(crate) fn state() -> impl Strategy<Value = State> {
     )
 }
 
+#[test]
+fn names_of_devices_are_read_back() {
+    for name in ["eth0", "007", "7", r#"a"b"#, r"a\b", "a'b"] {
+        let state = State {
+            knobs: [("devices", name.to_owned())].into(),
+            ..State::default()
+        };
+        let file = state.to_file();
+
+        assert_eq!(file.parse(), Ok(state), "{file}");
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read_back(state in state()) {

@@ -45,6 +45,25 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn that_of_another_daemon_stays() {
+    let (_dir, path) = place();
+    let mut first = LeftOutFile::new(&path);
+    let mut second = LeftOutFile::new(&path);
+
+    first.set(vec![container("db")]).unwrap();
+    second.set(Vec::new()).unwrap();
+    // Whoever says something has it there, be it the same as before.
+    first.set(vec![container("db")]).unwrap();
+    drop(second);
+    assert_eq!(
+        Known::read(&path).unwrap(),
+        Known::Now(vec![container("db")])
+    );
+    drop(first);
+    assert_eq!(Known::read(&path).unwrap(), Known::Nothing);
+}
+
+#[test]
 fn it_is_the_owners_alone() {
     let (_dir, path) = place();
     let mut file = LeftOutFile::new(&path);
@@ -77,8 +96,8 @@ fn it_goes_with_the_daemon() {
     file.set(vec![container("db")]).unwrap();
     drop(file);
     assert_eq!(Known::read(&path).unwrap(), Known::Nothing);
-    // One that has written nothing removes nothing.
-    fs::write(&path, "{\"containers\":[]}").unwrap();
+    // One that has nothing to do with it removes nothing.
+    fs::write(&path, "something else").unwrap();
     drop(LeftOutFile::new(&path));
     assert!(path.exists());
 }
@@ -97,8 +116,13 @@ fn what_a_killed_daemon_left_is_known_as_that() {
         Known::read(&path).unwrap(),
         Known::Once(vec![container("db")])
     );
-    // The next daemon takes over.
+    // The next daemon takes over, be it that it does not know yet what it is to say.
     let mut file = LeftOutFile::new(&path);
+    assert_eq!(
+        Known::read(&path).unwrap(),
+        Known::Now(vec![container("db")])
+    );
+    assert!(LeftOutFile::new(&path).written.is_none());
     file.set(vec![container("web")]).unwrap();
     assert_eq!(
         Known::read(&path).unwrap(),

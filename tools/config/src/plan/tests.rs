@@ -52,6 +52,17 @@ fn a_plan_is_shown() {
 }
 
 #[test]
+fn devices_come_last() {
+    let wanted = "devices = 'eth0'\nmode = 'sync'\n".parse().unwrap();
+    let plan = Plan::new(&state(""), &wanted, |_| false);
+
+    assert_eq!(
+        plan.to_string(),
+        "- mode=off\n+ mode=sync\n- devices=auto\n+ devices=eth0\n"
+    );
+}
+
+#[test]
 fn rules_of_others_stay() {
     let now = state("[rules.a]\nvni = 1\n[rules.'docker:b']\nvni = 2\n");
     let plan = Plan::new(&now, &State::default(), crate::is_of_daemon);

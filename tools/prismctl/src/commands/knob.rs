@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use prism_config::{
+    Error as ModuleError,
     Knob,
     Module,
     KNOBS, //
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     error::Error,
     output::{
+        visible,
         Output,
         Table, //
     }, //
@@ -36,7 +38,7 @@ pub(super) fn show_or_set(
             let value = Module::open()?.value(knob.name)?;
             let values = BTreeMap::from([(knob.name, &value)]);
 
-            out.print(&values, |out| writeln!(out, "{value}"))?;
+            out.print(&values, |out| writeln!(out, "{}", visible(&value)))?;
             Ok(())
         }
     }
@@ -56,11 +58,17 @@ pub(super) fn get(out: &mut Output, names: &[String]) -> Result<(), Error> {
     let mut table = Table::new(&["KNOB", "VALUE", "DEFAULT", "TAKES", "WHAT"]);
 
     for knob in knobs {
-        let value = module.value(knob.name)?;
+        let value = match module.value(knob.name) {
+            // Who asks for all gets what there is to be had.
+            Err(ModuleError::Denied(_)) if names.is_empty() => None,
+            value => Some(value?),
+        };
 
         table.line(vec![
             knob.name.to_owned(),
-            value.clone(),
+            value
+                .as_deref()
+                .map_or_else(|| "only root may know".to_owned(), visible),
             knob.default.to_owned(),
             knob.kind.to_string(),
             knob.what.to_owned(),

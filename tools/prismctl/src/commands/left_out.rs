@@ -25,8 +25,8 @@ use crate::output::{
 /// What `prismd` says, if there is one.
 #[derive(Serialize)]
 pub(super) struct Told {
-    /// Whether it runs. What one said that was killed may be true no more.
-    is_running: bool,
+    /// Whether it runs; `None` for who may not know. What one said that was killed may be true no more.
+    is_running: Option<bool>,
     containers: Vec<LeftOut>,
     /// Why there is nothing that can be shown.
     problem: Option<String>,
@@ -36,22 +36,18 @@ pub(super) struct Told {
 pub(super) fn told(path: &Path) -> Option<Told> {
     let (is_running, containers, problem) = match Known::read(path) {
         Ok(Known::Nothing) => return None,
-        Ok(Known::Now(containers)) => (true, containers, None),
-        Ok(Known::Once(containers)) => (false, containers, None),
-        Ok(Known::Private) => (false, Vec::new(), Some("only root may know".to_owned())),
+        Ok(Known::Now(containers)) => (Some(true), containers, None),
+        Ok(Known::Once(containers)) => (Some(false), containers, None),
+        Ok(Known::Private) => (None, Vec::new(), Some("only root may know".to_owned())),
         Ok(Known::Garbage(why)) => (
-            false,
+            None,
             Vec::new(),
             Some(format!(
                 "{} is not what prismd of this version writes: {why}",
                 path.display()
             )),
         ),
-        Err(why) => (
-            false,
-            Vec::new(),
-            Some(format!("{}: {why}", path.display())),
-        ),
+        Err(why) => (None, Vec::new(), Some(format!("{}: {why}", path.display()))),
     };
 
     Some(Told {
@@ -69,17 +65,16 @@ impl Told {
 
             return writeln!(out, "{}", styled(WARN, text));
         }
-        if !self.is_running {
+        if self.is_running == Some(false) {
             let text = "prismd does not run, nor was it stopped: systemctl status prismd";
 
             writeln!(out, "{}", styled(WARN, text))?;
         }
         if !self.containers.is_empty() {
             let heading = "containers that ask for a class and have no rule";
-            let when = if self.is_running {
-                ""
-            } else {
-                ", as it was then"
+            let when = match self.is_running {
+                Some(false) => ", as it was then",
+                _ => "",
             };
 
             writeln!(out, "{}", styled(BOLD, format!("{heading}{when}")))?;
@@ -192,7 +187,7 @@ mod tests {
         drop(file);
         fs::write(&path, text).unwrap();
         let old = told(&path).unwrap();
-        assert!(!old.is_running);
+        assert_eq!(old.is_running, Some(false));
         assert_eq!(
             shown(&old),
             "prismd does not run, nor was it stopped: systemctl status prismd\n\

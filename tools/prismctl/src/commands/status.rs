@@ -32,6 +32,7 @@ use crate::{
     error::Error,
     output::{
         styled,
+        visible,
         Output,
         BAD,
         BOLD,
@@ -169,7 +170,9 @@ impl Status {
         writeln!(
             out,
             "devices     {}",
-            self.devices.as_deref().unwrap_or(unknown)
+            self.devices
+                .as_deref()
+                .map_or_else(|| unknown.to_owned(), visible)
         )?;
         writeln!(out, "rules       {}, {enabled}", self.rules)?;
         for group in [Group::Classified, Group::Way] {

@@ -2,6 +2,8 @@
 
 //! What is wrong with a host, by two looks at it.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::host::{
@@ -55,6 +57,12 @@ pub(super) fn of(before: &Host, now: &Host) -> Vec<Finding> {
     findings
 }
 
+/// What a shell takes for that name.
+fn word(name: &str) -> Cow<'_, str> {
+    // No name has a NUL in it.
+    shlex::try_quote(name).unwrap_or(Cow::Borrowed("NAME"))
+}
+
 /// When a count moved, and by how much; `None` where it is zero.
 fn moved(before: u64, now: u64) -> Option<(Severity, u64)> {
     match now.saturating_sub(before) {
@@ -70,7 +78,14 @@ fn over_cpus(
     now: &Host,
     count: impl Fn(&Cpu) -> u64,
 ) -> Option<(Severity, u64, u32)> {
-    let sum = |host: &Host| host.cpus.values().map(&count).sum();
+    // A CPU that comes online has its past, and one that has gone takes it away.
+    let sum = |host: &Host| {
+        let cpus = host.cpus.iter().filter(|(number, _)| {
+            before.cpus.contains_key(number) && now.cpus.contains_key(number)
+        });
+
+        cpus.map(|(_, cpu)| count(cpu)).sum()
+    };
     let more = |number: &u32, cpu: &Cpu| {
         let earlier = before.cpus.get(number).map_or(0, &count);
 
@@ -88,15 +103,22 @@ fn over_cpus(
 /// `net.core.netdev_max_backlog` of a kernel that nobody has told otherwise, in packets.
 const BACKLOG: u64 = 1000;
 
-/// What helps where a queue of the kernel's is full: to pass it, or to make it larger.
-fn pass_or_enlarge(now: &Host) -> Vec<String> {
-    vec![
-        "prismctl mode sync".to_owned(),
-        format!(
-            "sysctl -w net.core.netdev_max_backlog={}",
-            now.max_backlog.saturating_mul(4).max(BACKLOG)
-        ),
-    ]
+/// The largest that is advised: what waits there longer is late.
+const BACKLOG_MAX: u64 = 64_000;
+
+/// What helps where a queue of the kernel's is full: to pass it, or to make it larger as long as it is.
+fn pass_or_enlarge(now: &Host, severity: Severity) -> Vec<String> {
+    let larger = now.max_backlog.saturating_mul(4).max(BACKLOG);
+    let pass = (!now.has_mode).then(|| "prismctl mode sync".to_owned());
+    let enlarge = (severity == Severity::Now && larger <= BACKLOG_MAX)
+        .then(|| format!("sysctl -w net.core.netdev_max_backlog={larger}"));
+
+    pass.into_iter().chain(enlarge).collect()
+}
+
+/// What keeps class high from waiting for the rest, unless it is so already.
+fn isolate(now: &Host) -> Option<String> {
+    (!now.isolates).then(|| "prismctl isolate on".to_owned())
 }
 
 fn backlog(before: &Host, now: &Host) -> Option<Finding> {
@@ -110,7 +132,7 @@ fn backlog(before: &Host, now: &Host) -> Option<Finding> {
              wait for a larger one to fill.",
             now.max_backlog
         ),
-        commands: pass_or_enlarge(now),
+        commands: pass_or_enlarge(now, severity),
     })
 }
 
@@ -141,9 +163,9 @@ fn pinned(before: &Host, now: &Host) -> Option<Finding> {
         .iter()
         .filter(|(_, device)| device.is_hardware && device.rx_queues < now.cpus.len());
     let mut commands: Vec<String> = narrow
-        .map(|(name, _)| format!("ethtool -L {name} combined {}", now.cpus.len()))
+        .map(|(name, _)| format!("ethtool -L {} combined {}", word(name), now.cpus.len()))
         .collect();
-    commands.push("prismctl isolate on".to_owned());
+    commands.extend(isolate(now));
     Some(Finding {
         severity: Severity::Now,
         what: format!(
@@ -165,7 +187,7 @@ fn squeezed(before: &Host, now: &Host) -> Option<Finding> {
             "The kernel ended a softirq {times} times before all was received, most on CPU {cpu}: there is more \
              traffic than time for it, and what is left waits for ksoftirqd."
         ),
-        commands: vec!["prismctl isolate on".to_owned()],
+        commands: isolate(now).into_iter().collect(),
     })
 }
 
@@ -182,7 +204,7 @@ fn overlay_queues(before: &Host, now: &Host) -> Vec<Finding> {
                 "{packets} packets were dropped by the overlay's device {name}: its queue (gro_cells) was full, or they \
                  were for nobody. Packets of class high do not pass the queue in mode sync."
             ),
-            commands: pass_or_enlarge(now),
+            commands: pass_or_enlarge(now, severity),
         })
     };
 
@@ -201,7 +223,10 @@ fn rings(before: &Host, now: &Host) -> Vec<Finding> {
                 "{packets} packets were lost in the ring of {name}: the CPU did not look at it in time. With isolation \
                  the ring is emptied between any two turns."
             ),
-            commands: vec!["prismctl isolate on".to_owned(), format!("ethtool -G {name} rx 4096")],
+            commands: isolate(now)
+                .into_iter()
+                .chain([format!("ethtool -G {} rx 4096", word(name))])
+                .collect(),
         })
     };
 
@@ -238,7 +263,7 @@ fn checksums(before: &Host, now: &Host) -> Vec<Finding> {
         [] => vec!["ethtool -K DEVICE tx-checksum-ip-generic off".to_owned()],
         names => names
             .iter()
-            .map(|name| format!("ethtool -K {name} tx-checksum-ip-generic off"))
+            .map(|name| format!("ethtool -K {} tx-checksum-ip-generic off", word(name)))
             .collect(),
     };
 
@@ -300,7 +325,7 @@ fn spread(now: &Host) -> Vec<Finding> {
             commands: device
                 .rps_queues
                 .iter()
-                .map(|queue| format!("echo 0 >{queue}/rps_cpus"))
+                .map(|queue| format!("echo 0 >{}/rps_cpus", word(queue)))
                 .collect(),
         })
     };
@@ -319,7 +344,9 @@ fn merged(before: &Host, now: &Host) -> Option<Finding> {
             "{packets} packets came merged from hardware or from a virtual NIC's other side and were not looked up: \
              they go the kernel's way."
         ),
-        commands: nics.map(|(name, _)| format!("ethtool -K {name} lro off rx-gro-hw off")).collect(),
+        commands: nics
+            .map(|(name, _)| format!("ethtool -K {} lro off rx-gro-hw off", word(name)))
+            .collect(),
     })
 }
 

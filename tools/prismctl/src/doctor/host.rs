@@ -14,7 +14,10 @@ use std::{
     },
 };
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    output::visible, //
+};
 
 /// A host at a moment. What a terminal would obey is made visible in all names, as containers choose those
 /// of processes, and of devices that were theirs.
@@ -28,6 +31,10 @@ pub(crate) struct Host {
     pub(crate) networks: BTreeMap<String, Network>,
     /// The counters of the module, if it is loaded.
     pub(super) module: BTreeMap<String, u64>,
+    /// Whether it is, and packets of class high go their own way.
+    pub(super) has_mode: bool,
+    /// And others wait.
+    pub(super) isolates: bool,
 }
 
 /// What a CPU has done so far.
@@ -77,13 +84,19 @@ impl Host {
 
             (cpu.softirq, cpu.ticks) = (softirq, ticks);
         }
+        let module = prism_config::Module::open().ok();
+        let value = |name| module.as_ref()?.value(name).ok();
+
         Ok(Self {
             cpus,
             max_backlog: number(Path::new("/proc/sys/net/core/netdev_max_backlog")),
             devices: devices(Path::new("/sys/class/net"))?,
             networks: networks(Path::new("/proc")),
-            module: prism_config::Module::open()
-                .and_then(|module| module.counters())
+            has_mode: value("mode").is_some_and(|mode| mode != "off"),
+            isolates: value("isolate").is_some_and(|isolates| isolates == "1"),
+            module: module
+                .as_ref()
+                .and_then(|module| module.counters().ok())
                 .unwrap_or_default(),
         })
     }
@@ -98,11 +111,6 @@ fn io_error(path: &Path, why: io::Error) -> Error {
         path: path.to_owned(),
         why,
     }
-}
-
-/// A name, with what a terminal would obey made visible.
-fn visible(name: &str) -> String {
-    name.escape_debug().to_string()
 }
 
 /// The number in a file; zero where the kernel has no such file.

@@ -7,7 +7,10 @@ use std::{
         self,
         File, //
     },
-    io::Write,
+    io::{
+        self,
+        Write, //
+    },
     os::unix::fs::OpenOptionsExt,
     path::{
         Path,
@@ -43,7 +46,13 @@ impl Measured {
     fn with(switch: PathBuf, lock: &Path) -> Result<Self, Error> {
         // From here on nobody else turns it off.
         let mut lock = share(lock);
-        let denied = |_| prism_config::Error::Denied(switch.clone());
+        let denied = |why: io::Error| match why.kind() {
+            io::ErrorKind::PermissionDenied => prism_config::Error::Denied(switch.clone()).into(),
+            _ => Error::Io {
+                path: switch.clone(),
+                why,
+            },
+        };
         let is_own = fs::read_to_string(&switch).map_err(denied)?.trim_end() != "1";
 
         if is_own {

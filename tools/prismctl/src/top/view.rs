@@ -269,7 +269,9 @@ impl<'a> Change<'a> {
         let lines = self.now.drops.iter().filter(|(_, total)| **total != 0);
         let lines: Vec<Keyed> = lines
             .map(|(place, total)| {
-                let rate = self.rate(self.before.drops.get(place).copied(), *total);
+                // What is new, such as a CPU that comes online, has its past.
+                let before = self.before.drops.get(place).unwrap_or(total);
+                let rate = self.rate(Some(*before), *total);
 
                 Keyed {
                     rate,

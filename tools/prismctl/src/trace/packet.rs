@@ -22,6 +22,7 @@ use serde_json::{
 use super::event::Event;
 use crate::output::{
     styled,
+    visible,
     BAD,
     BOLD,
     GOOD,
@@ -43,6 +44,12 @@ impl Packet {
         self.0.last().map_or(0, |event| event.us)
     }
 
+    fn is_high(&self) -> bool {
+        self.0
+            .iter()
+            .any(|event| event.kind == "classify" && event.get("class") == "high")
+    }
+
     /// Whether nothing more is told of it.
     fn is_over(&self) -> bool {
         self.0
@@ -52,9 +59,10 @@ impl Packet {
                 "deliver" => match (event.get("to"), event.get("way")) {
                     ("container" | "driver", _) => true,
                     // The kernel has it.
-                    ("stack" | "gro", "kernel") => true,
-                    // What comes without a tunnel has no other stage.
-                    ("stack", _) => event.get("vni") == "-1",
+                    ("stack", "kernel") => true,
+                    // Of class high, it is met again where it leaves a tunnel, merged with others or not.
+                    ("gro", "kernel") => !self.is_high(),
+                    // What has no tunnel may be for the host, or go on to a container.
                     _ => false,
                 },
                 // What the driver learns from comes back, and what does not go the short way goes another.
@@ -181,11 +189,11 @@ fn told(event: &Event) -> String {
                 "{rule}, class {}{own}; {} bytes from {}",
                 get("class"),
                 get("len"),
-                get("dev")
+                visible(get("dev"))
             )
         }
         "deliver" => {
-            let dev = get("dev");
+            let dev = visible(get("dev"));
             let to = match get("to") {
                 "queue" => "waits in the queue of its class".to_owned(),
                 "batch" => "waits for the others of its batch".to_owned(),
@@ -413,6 +421,44 @@ mod tests {
         assert_eq!(json["stages"][2]["limit"], 50);
         assert_eq!(json["stages"][1]["us"], 20);
         assert!(json["stages"][1].get("source").is_none());
+    }
+
+    /// What is for a published port, and what is merged on its way.
+    #[test]
+    fn a_packet_is_told_to_its_end() {
+        for (stage, dev) in [("stack way=sync", "eth0"), ("gro way=kernel", "vx100")] {
+            let first = format!("deliver to={stage} dev=-");
+            let last = format!("deliver to=container way=sync dev={dev}");
+            let mut packets = packets(&[
+                (
+                    10,
+                    "a",
+                    "classify dev=nic0 len=92 rule=r class=high own=high vni=-1",
+                ),
+                (11, "a", &first),
+                (12, "a", &last),
+            ]);
+            let packet = packets.next().unwrap();
+
+            assert_eq!(packet.0.len(), 3, "{stage}");
+            assert!(packets.next().is_none(), "{stage}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_obeys_no_name() {
+        let dev = "deliver to=container way=sync dev=\x1b[2J";
+        let mut out = Vec::new();
+
+        packets(&[(10, "a", dev)])
+            .next()
+            .unwrap()
+            .print(&mut out)
+            .unwrap();
+        let out = String::from_utf8(out).unwrap();
+
+        assert!(out.contains(r"by \u{1b}[2J"), "{out:?}");
+        assert!(!out.contains("\x1b[2J"), "{out:?}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn host() -> Host {
             ("vx0".to_owned(), device(Some("vxlan"))),
         ]),
         networks: BTreeMap::from([("1 (init)".to_owned(), Network::default())]),
-        module: BTreeMap::new(),
+        ..Host::default()
     }
 }
 
@@ -61,7 +61,9 @@ fn backlog_drops() {
         finding.commands[1],
         "sysctl -w net.core.netdev_max_backlog=4000"
     );
+    // What is over needs no larger queue.
     assert_eq!(only(&later).severity, Severity::Earlier);
+    assert_eq!(only(&later).commands, ["prismctl mode sync"]);
 
     let (now, _) = found(|host| {
         host.cpus.get_mut(&1).unwrap().dropped = 9;
@@ -71,6 +73,37 @@ fn backlog_drops() {
         only(&now).commands[1],
         "sysctl -w net.core.netdev_max_backlog=1000"
     );
+}
+
+#[test]
+fn what_is_so_already_is_not_advised() {
+    let (now, _) = found(|host| {
+        let cpu = host.cpus.get_mut(&1).unwrap();
+
+        (cpu.dropped, cpu.squeezed) = (9, 1);
+        host.max_backlog = 64_000;
+        (host.has_mode, host.isolates) = (true, true);
+    });
+
+    assert_eq!(now.len(), 2, "{now:?}");
+    assert!(
+        now.iter().all(|finding| finding.commands.is_empty()),
+        "{now:?}"
+    );
+}
+
+#[test]
+fn a_cpu_that_comes_online_has_its_past() {
+    let (now, _) = found(|host| {
+        let cpu = Cpu {
+            dropped: 9,
+            ..host.cpus[&1]
+        };
+
+        host.cpus.insert(2, cpu);
+    });
+
+    assert_eq!(now, []);
 }
 
 #[test]
@@ -176,6 +209,22 @@ fn rps() {
 
     assert_eq!(only(&now).commands, [format!("echo 0 >{queue}/rps_cpus")]);
     assert_eq!(now, later);
+}
+
+/// An operator copies them into a shell, and whoever makes a device chooses its name.
+#[test]
+fn names_are_quoted_in_commands() {
+    let (now, _) = found(|host| {
+        let mut device = host.devices["eth0"].clone();
+
+        device.rps_queues = vec!["/sys/class/net/$(x)/queues/rx-0".to_owned()];
+        host.devices.insert("$(x)".to_owned(), device);
+    });
+
+    assert_eq!(
+        only(&now).commands,
+        ["echo 0 >'/sys/class/net/$(x)/queues/rx-0'/rps_cpus"]
+    );
 }
 
 #[test]
