@@ -3,6 +3,7 @@
 //! The command line.
 
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     path::PathBuf, //
 };
@@ -29,10 +30,10 @@ pub(crate) struct Cli {
         long,
         value_name = "SOCKET",
         env = "DOCKER_HOST",
-        default_value = "unix:///run/docker.sock",
+        default_value = DEFAULT_SOCKET,
         value_parser = socket
     )]
-    pub(crate) docker: PathBuf,
+    pub(crate) docker: Socket,
     /// Where to answer Prometheus, at /metrics; none for nowhere.
     #[arg(
         long,
@@ -78,13 +79,27 @@ pub(crate) enum Level {
     Debug,
 }
 
-fn socket(text: &str) -> Result<PathBuf, String> {
-    match text.split_once("://") {
+const DEFAULT_SOCKET: &str = "unix:///run/docker.sock";
+
+/// Where an engine answers, or what is wrong with that. The environment may be meant for Docker's own
+/// client, and is not looked at where the engine is not asked.
+pub(crate) type Socket = Result<PathBuf, String>;
+
+fn socket(text: &str) -> Result<Socket, Infallible> {
+    let text = match text {
+        // As the client has it.
+        "" => DEFAULT_SOCKET,
+        text => text,
+    };
+    let path = match text.split_once("://") {
         Some(("unix", path)) => Ok(path.into()),
-        Some(_) => Err("only an engine of this host has containers here: unix://PATH".to_owned()),
+        Some(_) => Err("only an engine of this host has containers here: unix://PATH"),
         None if text.starts_with('/') => Ok(text.into()),
-        None => Err("expected unix://PATH".to_owned()),
-    }
+        None => Err("expected unix://PATH"),
+    };
+
+    Ok(path
+        .map_err(|why| format!("'{text}' is no socket for --docker <SOCKET> (DOCKER_HOST): {why}")))
 }
 
 fn metrics(text: &str) -> Result<Metrics, String> {

@@ -10,6 +10,8 @@ use std::{
         BTreeSet, //
     },
     convert::Infallible,
+    future::Future,
+    pin::pin,
     time::Duration, //
 };
 
@@ -153,11 +155,12 @@ impl<K: Kernel> Daemon<K> {
 
     /// Follows the engine until it goes.
     async fn follow(&mut self, path: &str, changed: &Notify) -> Result<Infallible, Error> {
-        let engine = Engine::connect(path).await?;
+        let engine = self.meanwhile(changed, Engine::connect(path)).await?;
         // Before what there is, so that nothing is missed.
-        let mut events = engine.events().await?;
+        let mut events = self.meanwhile(changed, engine.events()).await?;
+        let ids = self.meanwhile(changed, engine.asking()).await?;
 
-        let mut looks = self.begin(&engine).await?;
+        let mut looks = self.begin(&engine, ids);
         self.report.set_engine(true);
         info!(
             "connected to the Docker engine at {path}; {} containers have {CLASS}",
@@ -179,6 +182,18 @@ impl<K: Kernel> Daemon<K> {
                     }
                     self.sync();
                 }
+                () = self.disturbed(changed) => self.sync(),
+            }
+        }
+    }
+
+    /// Waits for an engine that may take its time, and does what there is to do.
+    async fn meanwhile<T>(&mut self, changed: &Notify, asked: impl Future<Output = T>) -> T {
+        let mut asked = pin!(asked);
+
+        loop {
+            tokio::select! {
+                told = &mut asked => return told,
                 () = self.disturbed(changed) => self.sync(),
             }
         }
@@ -214,9 +229,8 @@ impl<K: Kernel> Daemon<K> {
     }
 
     /// Begins anew, with the containers that run now.
-    async fn begin(&mut self, engine: &Engine) -> Result<Looks, Error> {
+    fn begin(&mut self, engine: &Engine, ids: Vec<String>) -> Looks {
         let mut looks = Looks::new(engine);
-        let ids = engine.asking().await?;
 
         self.containers.begin(ids.iter());
         for id in ids {
@@ -224,12 +238,13 @@ impl<K: Kernel> Daemon<K> {
         }
         self.is_informed = true;
         self.pending.are_all = true;
-        Ok(looks)
+        looks
     }
 
     /// Looks at all containers, once.
     pub(crate) async fn reload(&mut self, engine: &Engine) -> Result<(), Error> {
-        let mut looks = self.begin(engine).await?;
+        let ids = engine.asking().await?;
+        let mut looks = self.begin(engine, ids);
 
         while !looks.are_done() {
             self.learn(looks.next().await);

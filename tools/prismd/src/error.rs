@@ -10,6 +10,8 @@ pub(crate) enum Error {
     Module(#[from] prism_config::Error),
     #[error(transparent)]
     Engine(#[from] crate::engine::Error),
+    #[error("{0}")]
+    Socket(String),
     #[error("not all was done")]
     Incomplete,
     #[error("{0}")]

@@ -90,12 +90,16 @@ async fn main() -> ExitCode {
 }
 
 /// The socket as the engine's client wants it.
-fn socket(cli: &Cli) -> String {
-    cli.docker.to_string_lossy().into_owned()
+fn socket(cli: &Cli) -> Result<String, Error> {
+    match &cli.docker {
+        Ok(path) => Ok(path.to_string_lossy().into_owned()),
+        Err(why) => Err(Error::Socket(why.clone())),
+    }
 }
 
 /// Follows the engine until it is told to stop.
 async fn watch(cli: &Cli) -> Result<ExitCode, Error> {
+    let path = socket(cli)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let report = Report::default();
@@ -108,7 +112,6 @@ async fn watch(cli: &Cli) -> Result<ExitCode, Error> {
     tokio::spawn(watch_hangup(changed.clone()));
     let left_out = LeftOutFile::new(Path::new(LEFT_OUT));
     let mut daemon = Daemon::new(Running, report).with_left_out(left_out);
-    let path = socket(cli);
 
     tokio::select! {
         () = daemon.run(&path, &changed) => (),
@@ -146,7 +149,7 @@ async fn watch_hangup(changed: Arc<Notify>) {
 
 /// What is known of the containers that run now.
 async fn look(cli: &Cli) -> Result<Daemon<Running>, Error> {
-    let engine = Engine::connect(&socket(cli)).await?;
+    let engine = Engine::connect(&socket(cli)?).await?;
     let mut daemon = Daemon::new(Running, Report::default());
 
     daemon.reload(&engine).await?;

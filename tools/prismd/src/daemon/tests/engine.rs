@@ -130,6 +130,23 @@ async fn rules_stay_where_the_engine_is_back_and_does_not_list() {
 }
 
 #[tokio::test]
+async fn an_engine_that_does_not_answer_keeps_no_rule_waiting() {
+    let mut world = World::new().await;
+
+    start_with_three(&mut world).await;
+    world.engine.down();
+    world.engine.set_trouble("", Some(Trouble::Silence));
+    world.engine.up().unwrap();
+    world.listed_again().await;
+    world.kernel.module.edit(|state| state.rules.clear());
+    world.changed.notify_one();
+    world
+        .has_addresses(&["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"])
+        .await;
+    assert_eq!(world.report.connections(), 1);
+}
+
+#[tokio::test]
 async fn what_is_known_is_made_anew_with_the_module() {
     let mut world = World::new().await;
 
