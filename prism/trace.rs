@@ -38,6 +38,7 @@ use crate::{
         Flow, //
     },
     datapath::Shared,
+    latency::Moment,
     ruleset::{
         Action,
         Verdict, //
@@ -298,9 +299,7 @@ impl Shared {
 
         seen.goes(To::Stack, By::Batch);
         self.latency.recall(cx, memo);
-        if seen.is_of_host() {
-            self.latency.is_delivered(cx);
-        }
+        self.enters_host(cx, &seen);
     }
 
     /// The same for one that goes alone, at once.
@@ -309,8 +308,15 @@ impl Shared {
         let seen = self.trace.of(cx, id);
 
         seen.goes(To::Stack, By::Sync);
+        self.enters_host(cx, &seen);
+    }
+
+    /// Without a tunnel a packet is where it is to be, as far as is known here: where the host forwards it,
+    /// its time is not counted again.
+    fn enters_host(&self, cx: &RxContext<'_>, seen: &Seen) {
         if seen.is_of_host() {
             self.latency.is_delivered(cx);
+            self.latency.resumes(cx, Moment::NONE);
         }
     }
 

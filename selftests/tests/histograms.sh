@@ -79,6 +79,35 @@ to_host --count 20
 measures "each packet to the host is, too" delivered high 20
 send --count 20 --port 5002
 measures "what no rule names is not" delivered normal 0
+
+# As to a published port: the host forwards it to a container.
+in_ns '' <<-END
+	netns add c9
+	link add c9h type veth peer name eth0 netns c9
+	address add 10.9.0.1/24 dev c9h
+	link set c9h up
+END
+in_ns c9 <<-END
+	address add 10.9.0.2/24 dev eth0
+	link set eth0 up
+	route add default via 10.9.0.1
+END
+in_ns remote <<<"route add 10.9.0.0/24 via $host_ip"
+echo 1 >/proc/sys/net/ipv4/ip_forward
+high forwarded vni=none protocol=udp destination=10.9.0.2 destination_port=5001
+# forward ARG...
+forward() { wire udp --from remote --to c9 --source "$peer_ip" --destination 10.9.0.2 "$@"; }
+for mode in batch sync; do
+	mode $mode
+	forward --count 3
+	seen["delivered high"]=$(measured delivered high)
+	counters
+	forward --count 20
+	counted
+	measures "what the host forwards is measured once, mode $mode" delivered high 20
+	equal "it is delivered" "${delta[delivered]}" 20
+done
+rmdir "$RULES"/forwarded
 send --count 20 --tap :c1h
 measures "what is left to the kernel is not" delivered high 0
 equal "as was this" "${delta[kernel_tap]}" 20
