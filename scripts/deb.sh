@@ -2,17 +2,22 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # deb.sh [DIR]: build the Debian packages prism-dkms and prism-tools, and have lintian look
-# at them. They get into DIR, build/deb where none is given.
+# at them. They get into DIR, build/deb where none is given, in place of those that are there.
 #
 # Their version is that of tools/Cargo.toml, and until there is a tag of it (v0.1.0) or where
 # there are commits behind the tag, how many and the last. PRISM_DEB_VERSION is another one.
 
 . "$(dirname "$0")/lib.sh"
-enter_toolroot "$0" "$@"
+out=${1:-$PRISM_SRC/build/deb}
+mkdir -p "$out"
+out=$(cd "$out" && pwd -P)
+export PRISM_BIND=${PRISM_BIND:+$PRISM_BIND:}$out
+enter_toolroot "$0" "$out"
 cd "$PRISM_SRC"
-out=$PRISM_SRC/build/deb
-[ -z "${1-}" ] || out=$(mkdir -p "$1" && cd "$1" && pwd)
-tree=$out/source
+# What debhelper packs is beside the tree it works in.
+work=$(mktemp -d "$out/source.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+tree=$work/prism
 
 git() { command git -c safe.directory='*' "$@"; }
 
@@ -41,7 +46,6 @@ changelog() {
 
 # What is tracked, and what was built of it: debhelper works in the tree that it packs.
 make_tree() {
-	rm -rf "$tree"
 	mkdir -p "$tree/build"
 	git ls-files -z | tar -c --null -T - | tar -x -C "$tree"
 	cp -r build/tools "$tree/build/"
@@ -51,14 +55,14 @@ make_tree() {
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH
 scripts/tools.sh
-rm -f "$out"/*.deb "$out"/*.changes "$out"/*.buildinfo
 make_tree "${PRISM_DEB_VERSION:-$(version)}"
 (cd "$tree" && dpkg-buildpackage --build=binary --no-sign --no-check-builddeps) >"$out/build.log" 2>&1 || {
 	tail -n 40 "$out/build.log" >&2
 	die "the packages do not build; the log is $out/build.log"
 }
-rm -rf "$tree"
-lintian --fail-on error,warning --allow-root "$out"/*.changes
-for deb in "$out"/*.deb; do
-	say "built $deb"
+lintian --fail-on error,warning --allow-root "$work"/*.changes
+rm -f "$out"/prism-dkms_*.deb "$out"/prism-tools_*.deb "$out"/prism_*.{changes,buildinfo}
+for file in "$work"/*.{deb,changes,buildinfo}; do
+	mv "$file" "$out/"
+	[[ $file != *.deb ]] || say "built $out/${file##*/}"
 done

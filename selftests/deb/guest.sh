@@ -25,7 +25,7 @@ make_system() {
 	done
 	cp "$PRISM_SRC/selftests/deb/prism.toml" "$tree/etc/prism.toml"
 	# As the packages have it; it was enabled for what comes after.
-	rm "$tree/etc/systemd/system/multi-user.target.wants/prismd.service"
+	rm "$tree"/etc/systemd/system/{multi-user.target,docker.service}.wants/prismd.service
 	"$PRISM_SRC/scripts/in-toolroot.sh" mkfs.erofs "${erofs_options[@]}" "$work/system.erofs" "$tree"
 	rm -rf "$tree"
 }

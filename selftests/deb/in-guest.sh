@@ -77,19 +77,35 @@ upgraded() {
 	check "it tells how it is" tells "prism_up 1"
 	pid=$(systemctl show -P MainPID prismd.service)
 	check "the mode is changed by hand" prismctl mode express
+	# As where /etc/prism.toml was not there yet at boot.
+	check "prism.service is not active" systemctl stop prism.service
 	check "prism-tools is upgraded" dpkg -i /prism/prism-tools_*.deb
 	check "it is of version $next" is "ii $next" "$(dpkg-query -W -f '${db:Status-Abbrev}${Version}' prism-tools)"
 	check "prismd.service runs" runs_well prismd.service
 	check "prismd.service was restarted" test "$(systemctl show -P MainPID prismd.service)" != "$pid"
+	check "prism.service was not started" is inactive "$(state prism.service)"
 	check "what was changed by hand is as it was" is express "$(mode)"
+	check "prismd.service stops" systemctl stop prismd.service
+	check "and keeps where it tells of who is left out" test -d /run/prismd/
+	check "it starts again" systemctl start prismd.service
+}
+
+container_rule=/sys/kernel/config/prism/rules/docker:0123456789ab:ports:0
+# prismctl makes none of that name.
+rule_of_container() {
+	mkdir "$container_rule" &&
+		echo none >"$container_rule/vni" &&
+		echo tcp >"$container_rule/protocol" &&
+		echo 80 >"$container_rule/destination_port" &&
+		echo high >"$container_rule/class" &&
+		echo 1 >"$container_rule/enabled"
 }
 
 removed() {
-	check "a rule as prismd makes them is there" prismctl rule add docker:0123456789ab:ports:0 vni=none \
-		protocol=tcp destination_port=80
+	check "a rule as prismd makes them is there" rule_of_container
 	check "the packages are removed" dpkg --remove prism-tools prism-dkms
 	check "prismd.service has stopped" is inactive "$(state prismd.service)"
-	check "the rules of containers are gone" test ! -e /sys/kernel/config/prism/rules/docker:0123456789ab:ports:0
+	check "the rules of containers are gone" test ! -e "$container_rule"
 	check "no module is left for modprobe" bash -c '! modinfo prism'
 	check "configuration is left" test -e /etc/default/prismd -a -e /etc/prism.toml
 	check "the packages are purged" dpkg --purge prism-tools prism-dkms
