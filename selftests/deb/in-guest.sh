@@ -77,17 +77,19 @@ upgraded() {
 	check "it tells how it is" tells "prism_up 1"
 	pid=$(systemctl show -P MainPID prismd.service)
 	check "the mode is changed by hand" prismctl mode express
-	# As where /etc/prism.toml was not there yet at boot.
-	check "prism.service is not active" systemctl stop prism.service
 	check "prism-tools is upgraded" dpkg -i /prism/prism-tools_*.deb
 	check "it is of version $next" is "ii $next" "$(dpkg-query -W -f '${db:Status-Abbrev}${Version}' prism-tools)"
 	check "prismd.service runs" runs_well prismd.service
 	check "prismd.service was restarted" test "$(systemctl show -P MainPID prismd.service)" != "$pid"
-	check "prism.service was not started" is inactive "$(state prism.service)"
+	check "prism.service is active as before" is active "$(state prism.service)"
 	check "what was changed by hand is as it was" is express "$(mode)"
-	check "prismd.service stops" systemctl stop prismd.service
-	check "and keeps where it tells of who is left out" test -d /run/prismd/
-	check "it starts again" systemctl start prismd.service
+	# As where /etc/prism.toml was not there yet at boot, and Docker was stopped.
+	check "both stop" systemctl stop prism.service prismd.service
+	check "prismd keeps where it tells of who is left out" test -d /run/prismd/
+	check "prism-tools is installed anew" dpkg -i /prism/prism-tools_*.deb
+	check "neither was started" is "inactive inactive" "$(state prism.service) $(state prismd.service)"
+	check "what was changed by hand is as it was before" is express "$(mode)"
+	check "prismd.service starts again" systemctl start prismd.service
 }
 
 container_rule=/sys/kernel/config/prism/rules/docker:0123456789ab:ports:0
