@@ -56,8 +56,8 @@ pub(crate) use self::queues::{
 
 /// By how many packets class `high` may exceed its share for a moment: what a NIC's poll brings.
 const SHARE_SLACK: u32 = 64;
-/// How many packets make room for one at most: as many short ones as are as long as a long one. Where the
-/// limit was lowered, there are more than it allows for a while.
+/// How many packets make room for one at most, so that a poll has an end where the limit was lowered. Where
+/// they are shorter than it all the same, there are more bytes than the limit by the difference.
 const EVICTED_MAX: u32 = 64;
 /// After how many packets what was before counts half.
 const SHARE_WINDOW: u32 = 4096;
