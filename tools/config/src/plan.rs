@@ -222,18 +222,17 @@ impl Plan {
         // What makes room comes first.
         changes.sort_by_key(|change| !matches!(change, Change::Remove(..)));
 
-        // What the file says of devices may lack some that are away, so that it is not to be written again:
-        // they come last.
-        let is_last = |knob: &&Knob| knob.kind == Kind::Devices;
-        let knobs = KNOBS.iter().filter(|knob| !is_last(knob));
-
-        for knob in knobs.chain(KNOBS.iter().filter(is_last)) {
+        for knob in &KNOBS {
             let from = now.knobs.get(knob.name).cloned().unwrap_or_default();
 
             if let Some(to) = wanted.knobs.get(knob.name).filter(|to| **to != from) {
                 changes.push(Change::Turn(knob, from, to.clone()));
             }
         }
+        // One that is not there is refused before anything else is touched.
+        let is_of_devices = |change: &Change| matches!(change, Change::Turn(knob, ..) if knob.kind == Kind::Devices);
+
+        changes.sort_by_key(|change| !is_of_devices(change));
         Self(changes)
     }
 

@@ -89,7 +89,12 @@ pub(crate) async fn answer(state: &Shared, request: &Request<Incoming>) -> Respo
         })),
         ["events"] => events(state, &query),
         ["containers", "json"] => {
-            if lock(state).trouble.contains_key("") {
+            let trouble = || lock(state).trouble.get("").copied();
+
+            while trouble() == Some(Trouble::Silence) {
+                sleep(Duration::from_millis(1)).await;
+            }
+            if trouble().is_some() {
                 return out_of_order();
             }
             let list = list(&lock(state), &filters(&query));

@@ -52,13 +52,13 @@ fn a_plan_is_shown() {
 }
 
 #[test]
-fn devices_come_last() {
+fn devices_come_first() {
     let wanted = "devices = 'eth0'\nmode = 'sync'\n".parse().unwrap();
-    let plan = Plan::new(&state(""), &wanted, |_| false);
+    let plan = Plan::new(&state("[rules.a]\nvni = 1\n"), &wanted, |_| false);
 
     assert_eq!(
         plan.to_string(),
-        "- mode=off\n+ mode=sync\n- devices=auto\n+ devices=eth0\n"
+        "- devices=auto\n+ devices=eth0\n- rule a vni=1 class=high\n- mode=off\n+ mode=sync\n"
     );
 }
 

@@ -95,6 +95,7 @@ fn over_cpus(
     let (most, _) = now
         .cpus
         .iter()
+        .filter(|(number, _)| before.cpus.contains_key(number))
         .max_by_key(|(number, cpu)| (more(number, cpu), count(cpu)))?;
 
     Some((severity, packets, *most))

@@ -44,6 +44,24 @@ impl Packet {
         self.0.last().map_or(0, |event| event.us)
     }
 
+    /// Whether that is told of another packet, which has its address now.
+    fn ends_before(&self, next: &Event) -> bool {
+        let is_behind = || match next.kind.as_str() {
+            "deliver" => matches!(next.get("to"), "tunnel" | "container" | "driver"),
+            "fallback" => next.get("stage") != "entry",
+            kind => kind == "drop",
+        };
+
+        match self.0.last() {
+            // One that is classified anew is another, unless it was held back in between.
+            _ if next.kind == "classify" => self.0.iter().any(|event| event.kind == "classify"),
+            Some(last) if last.kind == "deliver" => {
+                matches!(last.get("to"), "stack" | "gro") && !is_behind()
+            }
+            _ => false,
+        }
+    }
+
     fn is_high(&self) -> bool {
         self.0
             .iter()
@@ -247,14 +265,11 @@ impl Packets {
         let id = event.get("skbaddr").to_owned();
 
         self.end_gone(event.us);
-        // A packet that is classified anew is another one, unless that was held back in between.
-        let is_new = event.kind == "classify"
-            && self
-                .open
-                .get(&id)
-                .is_some_and(|packet| packet.0.iter().any(|event| event.kind == "classify"));
-
-        if is_new {
+        if self
+            .open
+            .get(&id)
+            .is_some_and(|packet| packet.ends_before(&event))
+        {
             self.over.extend(self.open.remove(&id));
         }
         let packet = self

@@ -107,6 +107,23 @@ fn a_cpu_that_comes_online_has_its_past() {
 }
 
 #[test]
+fn nor_is_it_where_most_was_dropped() {
+    let (now, _) = found(|host| {
+        let cpu = Cpu {
+            dropped: 9,
+            ..host.cpus[&1]
+        };
+
+        host.cpus.get_mut(&0).unwrap().dropped = 5;
+        host.cpus.insert(2, cpu);
+    });
+
+    assert!(only(&now)
+        .what
+        .starts_with("5 packets were dropped in front of containers, most on CPU 0"));
+}
+
+#[test]
 fn a_cpu_that_is_pinned() {
     let busy = |share: u64, other: u64| {
         move |host: &mut Host| {

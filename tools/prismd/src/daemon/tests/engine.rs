@@ -137,7 +137,7 @@ async fn an_engine_that_does_not_answer_keeps_no_rule_waiting() {
     world.engine.down();
     world.engine.set_trouble("", Some(Trouble::Silence));
     world.engine.up().unwrap();
-    world.listed_again().await;
+    world.listed().await;
     world.kernel.module.edit(|state| state.rules.clear());
     world.changed.notify_one();
     world

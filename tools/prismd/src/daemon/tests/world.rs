@@ -243,13 +243,22 @@ impl World {
         self.wait(|| self.engine.requests().iter().any(is_so)).await;
     }
 
-    /// Waits until the daemon has asked for the list of containers twice since the engine runs.
+    /// Waits until the daemon asks for the list of containers.
+    pub(super) async fn listed(&self) {
+        self.has_listed(1).await;
+    }
+
+    /// Waits until it has done so twice since the engine runs.
     pub(super) async fn listed_again(&self) {
+        self.has_listed(2).await;
+    }
+
+    async fn has_listed(&self, times: usize) {
         let is_list = |path: &&String| path.ends_with("/containers/json");
         let lists = || self.engine.requests().iter().filter(is_list).count();
         let before = lists();
 
-        self.wait(|| lists() >= before + 2).await;
+        self.wait(|| lists() >= before + times).await;
     }
 
     /// Rules in words.
