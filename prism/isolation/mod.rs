@@ -287,7 +287,7 @@ impl Isolation {
                 }
                 // It may be as long as many of those that have to make room for it.
                 Err((frame, note, Some(gone))) => {
-                    made_room += 1;
+                    made_room = made_room.saturating_add(1);
                     evicted(gone);
                     rest = (frame, note);
                 }
