@@ -119,18 +119,23 @@ for burst in 12 300; do
 done
 trace_remove
 
+# floods HIGH: so many packets of class high a second come, and more of class bulk than can be served.
+floods() {
+	echo none >"$sim"/flows
+	echo "high rate=$1 destination_port=5001 $from" >"$sim"/flows
+	echo "much rate=200000 destination_port=5003 $from" >"$sim"/flows
+	echo 500 >"$sim"/duration_ms
+	echo 1 >"$sim"/running
+	pause 0.1
+}
+
 # The NIC goes while packets wait: with class high there, one is served in a turn.
 knob limit 100000
 knob quantum 1
 counters
 trace_on prism:prism_drop
 for ((i = 0; i < 3; i++)); do
-	echo none >"$sim"/flows
-	echo "high rate=200 destination_port=5001 $from" >"$sim"/flows
-	echo "much rate=200000 destination_port=5003 $from" >"$sim"/flows
-	echo 500 >"$sim"/duration_ms
-	echo 1 >"$sim"/running
-	pause 0.1
+	floods 200
 	rmdir "$sim"
 	check "what waited is served or counted when the NIC goes" wait_for 5 reconciles
 	start
@@ -144,11 +149,7 @@ trace_remove
 # So does one that is chosen no more. All has been served by then now and then.
 counters
 for ((i = 0; i < 3 || i < 20 && $(<"$PRISM"/stats/purged) == before[purged]; i++)); do
-	echo "high rate=200 destination_port=5001 $from" >"$sim"/flows
-	echo "much rate=200000 destination_port=5003 $from" >"$sim"/flows
-	echo 500 >"$sim"/duration_ms
-	echo 1 >"$sim"/running
-	pause 0.1
+	floods 200
 	echo lo >"$PRISM"/devices
 	rmdir "$sim"
 	check "what waited is served or counted when a NIC goes that was chosen before" wait_for 5 reconciles
@@ -161,11 +162,7 @@ at_least "some are dropped with it" "${delta[purged]}" 1
 # What is held goes with its NIC, and nothing that is held later is late for that.
 counters
 for ((i = 0; i < 5; i++)); do
-	echo "high rate=2000 destination_port=5001 $from" >"$sim"/flows
-	echo "much rate=200000 destination_port=5003 $from" >"$sim"/flows
-	echo 500 >"$sim"/duration_ms
-	echo 1 >"$sim"/running
-	pause 0.1
+	floods 2000
 	echo 0 >"$RULES"/interactive/enabled
 	rmdir "$sim"
 	check "what is held is let through or counted when the NIC goes" wait_for 5 reconciles

@@ -110,15 +110,11 @@ impl Known {
             if !inode.is_file() {
                 return Ok(Self::Garbage("it is no file".to_owned()));
             }
-            let mut text = Vec::new();
-            (&mut file).take(LIMIT).read_to_end(&mut text)?;
+            let text = content(&mut file)?;
             // Open until the end, so that no other file gets its number.
             let (is_held, _open) = is_held(file)?;
             // It may have been replaced meanwhile, and then its lock says nothing.
-            let is_there = fs::metadata(path)
-                .is_ok_and(|now| (now.dev(), now.ino()) == (inode.dev(), inode.ino()));
-
-            if is_held || is_there {
+            if is_held || is_at(path, &inode) {
                 return Ok(Self::told(&text, is_held));
             }
         }
@@ -141,6 +137,19 @@ fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// As much of it as a reader takes.
+fn content(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+
+    file.take(LIMIT).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// Whether what is at `path` is the file of that inode.
+fn is_at(path: &Path, inode: &fs::Metadata) -> bool {
+    fs::metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == (inode.dev(), inode.ino()))
+}
+
 /// Whether somebody has a file locked, and the file.
 fn is_held(file: File) -> io::Result<(bool, File)> {
     match Flock::lock(file, FlockArg::LockSharedNonblock) {
@@ -161,9 +170,7 @@ fn left_behind(path: &Path) -> Option<(Flock<File>, Vec<LeftOut>)> {
         return None;
     }
     let mut held = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
-    let mut text = Vec::new();
-
-    (&mut *held).take(LIMIT).read_to_end(&mut text).ok()?;
+    let text = content(&mut held).ok()?;
     let Content { containers } = serde_json::from_slice(&text).ok()?;
     Some((held, containers))
 }
@@ -217,20 +224,15 @@ impl LeftOutFile {
         self.written = Some((file, content.containers));
         Ok(())
     }
-}
 
-impl LeftOutFile {
     /// Whether what is there is what was written, and not by another daemon.
     fn is_ours(&self) -> bool {
-        let number = |inode: fs::Metadata| (inode.dev(), inode.ino());
         let ours = self
             .written
             .as_ref()
             .and_then(|(file, _)| file.metadata().ok());
 
-        ours.is_some_and(|ours| {
-            fs::symlink_metadata(&self.path).is_ok_and(|there| number(there) == number(ours))
-        })
+        ours.is_some_and(|ours| is_at(&self.path, &ours))
     }
 }
 

@@ -219,9 +219,6 @@ impl Plan {
                 _ => (),
             }
         }
-        // What makes room comes first.
-        changes.sort_by_key(|change| !matches!(change, Change::Remove(..)));
-
         for knob in &KNOBS {
             let from = now.knobs.get(knob.name).cloned().unwrap_or_default();
 
@@ -229,10 +226,13 @@ impl Plan {
                 changes.push(Change::Turn(knob, from, to.clone()));
             }
         }
-        // One that is not there is refused before anything else is touched.
-        let is_of_devices = |change: &Change| matches!(change, Change::Turn(knob, ..) if knob.kind == Kind::Devices);
-
-        changes.sort_by_key(|change| !is_of_devices(change));
+        changes.sort_by_key(|change| match change {
+            // One that is not there is refused before anything else is touched.
+            Change::Turn(knob, ..) if knob.kind == Kind::Devices => 0,
+            // Then comes what makes room.
+            Change::Remove(..) => 1,
+            _ => 2,
+        });
         Self(changes)
     }
 

@@ -23,7 +23,7 @@ use prism_config::{
 use tokio::{
     sync::Notify,
     time::{
-        sleep_until,
+        sleep,
         Instant, //
     },
 };
@@ -143,13 +143,7 @@ impl<K: Kernel> Daemon<K> {
                 warn!("{why}; rules stay as they are until it is back");
             }
             is_known = true;
-            let again = Instant::now() + backoff.next();
-            while Instant::now() < again {
-                tokio::select! {
-                    () = sleep_until(again) => (),
-                    () = self.disturbed(changed) => self.sync(),
-                }
-            }
+            self.meanwhile(changed, sleep(backoff.next())).await;
         }
     }
 
@@ -187,13 +181,13 @@ impl<K: Kernel> Daemon<K> {
         }
     }
 
-    /// Waits for an engine that may take its time, and does what there is to do.
-    async fn meanwhile<T>(&mut self, changed: &Notify, asked: impl Future<Output = T>) -> T {
-        let mut asked = pin!(asked);
+    /// Waits for what may take its time, and does what there is to do.
+    async fn meanwhile<T>(&mut self, changed: &Notify, awaited: impl Future<Output = T>) -> T {
+        let mut awaited = pin!(awaited);
 
         loop {
             tokio::select! {
-                told = &mut asked => return told,
+                came = &mut awaited => return came,
                 () = self.disturbed(changed) => self.sync(),
             }
         }

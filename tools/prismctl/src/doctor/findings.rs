@@ -79,24 +79,16 @@ fn over_cpus(
     count: impl Fn(&Cpu) -> u64,
 ) -> Option<(Severity, u64, u32)> {
     // A CPU that comes online has its past, and one that has gone takes it away.
-    let sum = |host: &Host| {
-        let cpus = host.cpus.iter().filter(|(number, _)| {
-            before.cpus.contains_key(number) && now.cpus.contains_key(number)
-        });
-
-        cpus.map(|(_, cpu)| count(cpu)).sum()
-    };
-    let more = |number: &u32, cpu: &Cpu| {
-        let earlier = before.cpus.get(number).map_or(0, &count);
-
-        count(cpu).saturating_sub(earlier)
-    };
-    let (severity, packets) = moved(sum(before), sum(now))?;
-    let (most, _) = now
+    let counts: Vec<(u32, u64, u64)> = now
         .cpus
         .iter()
-        .filter(|(number, _)| before.cpus.contains_key(number))
-        .max_by_key(|(number, cpu)| (more(number, cpu), count(cpu)))?;
+        .filter_map(|(number, cpu)| Some((*number, count(before.cpus.get(number)?), count(cpu))))
+        .collect();
+    let sum = |at: fn(&(u32, u64, u64)) -> u64| counts.iter().map(at).sum();
+    let (severity, packets) = moved(sum(|it| it.1), sum(|it| it.2))?;
+    let (most, ..) = counts
+        .iter()
+        .max_by_key(|(_, before, now)| (now.saturating_sub(*before), *now))?;
 
     Some((severity, packets, *most))
 }

@@ -92,30 +92,26 @@ fn what_is_so_already_is_not_advised() {
     );
 }
 
+/// Another CPU is there, which has dropped packets before.
+fn comes_online(host: &mut Host) {
+    let cpu = Cpu {
+        dropped: 9,
+        ..host.cpus[&1]
+    };
+
+    host.cpus.insert(2, cpu);
+}
+
 #[test]
 fn a_cpu_that_comes_online_has_its_past() {
-    let (now, _) = found(|host| {
-        let cpu = Cpu {
-            dropped: 9,
-            ..host.cpus[&1]
-        };
-
-        host.cpus.insert(2, cpu);
-    });
-
-    assert_eq!(now, []);
+    assert_eq!(found(comes_online).0, []);
 }
 
 #[test]
 fn nor_is_it_where_most_was_dropped() {
     let (now, _) = found(|host| {
-        let cpu = Cpu {
-            dropped: 9,
-            ..host.cpus[&1]
-        };
-
         host.cpus.get_mut(&0).unwrap().dropped = 5;
-        host.cpus.insert(2, cpu);
+        comes_online(host);
     });
 
     assert!(only(&now)
