@@ -73,6 +73,7 @@ does "the state is shown" status
 matches "with what was accelerated" "$out" " 20  completed "
 does "as JSON" --json status
 equal "with the mode" "$(jq -r '"\(.mode) \(.rules) \(.enabled) \(.classified)"' <<<"$out")" "sync 1 1 20"
+equal "and with what was accelerated" "$(jq .ways.completed <<<"$out")" 20
 does "counters are shown" stats
 matches "what counted" "$out" " 20  delivered "
 does "all of them" --json stats
@@ -109,6 +110,17 @@ matches "with that" "$out" "none of the devices that were chosen is there: prism
 does "other knobs are set" set quantum=5 quantum=4
 does "and all is saved" save
 equal "but for the devices" "$(grep -c ^devices <<<"$out")" 0
+does "devices are chosen anew" set devices=auto
+
+# What is away is not shown, and chosen all the same.
+ip link add gone0 type veth peer name gone1
+does "two devices are chosen" set devices=gone0,gone1
+ip link set gone0 netns remote
+does "of which one is away" get devices
+does "the other is to be the only one" set devices=gone1
+ip -n remote link set gone0 netns 1
+equal "and is, when the first one is back" "$(<"$PRISM/devices")" gone1
+ip link del gone0
 does "devices are chosen anew" set devices=auto
 
 does "it is saved" save $dir/saved.toml
@@ -158,27 +170,54 @@ rmdir "$RULES"/docker:0123456789ab:ports:0
 printf 'mode = "express"\n[rules.a]\nvni = 1\nrat = 3\n' >$dir/bad.toml
 refusal=3 refuses "a bad file" "$dir/bad.toml:4:1: rule a, no field is called \"rat\"; is it rate\?" apply $dir/bad.toml
 refusal=3 refuses "the same, to be checked" "bad.toml:4:1" apply --check $dir/bad.toml
-# Rules come before devices, which are refused.
-printf 'devices = "none0"\n[rules.a]\nvni = 1\n[rules.b]\nvni = 2\nenabled = false\n' >$dir/late.toml
-refuses "a file that the module refuses in the middle" 'no device has that name.*nothing was changed' apply $dir/late.toml
+printf 'mode = "off" # f\374r\n' >$dir/latin.toml
+refusal=3 refuses "a file that is no text" "$dir/latin.toml:1:17: this is not UTF-8" apply $dir/latin.toml
+printf 'devices = "none0"\n[rules.a]\nvni = 1\n' >$dir/away.toml
+refuses "a file with a device that is not there" 'no device has that name.*nothing was changed' apply $dir/away.toml
 refuses "a file that is not there" 'No such file' apply $dir/none.toml
 
 printf '[rules."docker:web"]\nvni = 1\n' >$dir/theirs.toml
 refusal=3 refuses "a file with a name of prismd's rules" "theirs.toml:1:8: rule docker:web: .*prismd's rules" apply $dir/theirs.toml
 
-# What has begun is done as a whole: r1 is the first of them.
+# What has begun is done as a whole: r1 is the first of them. What runs in the background ignores QUIT
+# where it is not told otherwise.
 for number in {1..200}; do
 	printf '[rules.r%s]\nvni = %s\n' "$number" "$number"
 done >$dir/many.toml
-"$SELFTESTS"/bin/prismctl apply $dir/many.toml >/dev/null 2>&1 &
-begun=$!
-until [ -d "$RULES/r1" ] || ! kill -0 $begun 2>/dev/null; do :; done
-kill $begun
-status=0
-wait $begun || status=$?
-equal "a signal comes after the first rule" "$status" 143
-equal "and ends it after the last" "$(find "$RULES" -mindepth 1 -maxdepth 1 | wc -l)" 200
-does "what was saved is applied once more" apply $dir/saved.toml
+has_many() { [ "$(find "$RULES" -mindepth 1 -maxdepth 1 | wc -l)" = 200 ]; }
+for signal in TERM QUIT; do
+	env --default-signal=QUIT "$SELFTESTS"/bin/prismctl apply $dir/many.toml >/dev/null 2>&1 &
+	begun=$!
+	until [ -d "$RULES/r1" ] || ! kill -0 $begun 2>/dev/null; do :; done
+	kill -$signal $begun
+	status=0
+	wait $begun || status=$?
+	equal "$signal comes after the first rule" "$status" $((128 + $(kill -l $signal)))
+	check "and ends it after the last" has_many
+	does "what was saved is applied once more" apply $dir/saved.toml
+done
+
+# It is done where nobody can read what was.
+"$SELFTESTS"/bin/prismctl apply $dir/many.toml >/dev/full 2>$dir/complaint
+equal "without room for its output, it is done" "$?" 0
+matches "and said" "$(<$dir/complaint)" "all was applied; output: No space left"
+check "as a whole" has_many
+"$SELFTESTS"/bin/prismctl diff $dir/saved.toml 2>&1 | { exec <&-; sleep 1; }
+equal "that something differs is told to who reads nothing" "${PIPESTATUS[0]}" 1
+rm -f $dir/unread
+mkfifo $dir/unread
+exec {unread}<>$dir/unread
+# Until it is full.
+dd if=/dev/zero of=$dir/unread oflag=nonblock bs=4096 2>/dev/null
+"$SELFTESTS"/bin/prismctl apply $dir/saved.toml >$dir/unread &
+stuck=$!
+is_saved() { [ "$(cd "$RULES" && echo *)" = flow ]; }
+check "while its output waits, it is done" wait_for 20 is_saved
+check "and others may change something" wait_for 5 flock -n /run/prism.lock true
+equal "which it still waits for" "$(kill -0 $stuck && echo yes)" yes
+kill $stuck
+wait $stuck
+exec {unread}>&-
 
 equal "only root can keep others from changes" "$(stat -c %a /run/prism.lock)" 600
 flock /run/prism.lock sleep 3 &
@@ -204,5 +243,14 @@ rmmod prism
 ctl status
 equal "without the module" "$status $complaint" \
 	"2 prismctl: the module prism is not loaded (there is no /sys/kernel/prism): modprobe prism"
+
+# The module has room for three rules.
+insmod "$SELFTESTS"/../prism.ko max_rules=3
+does "two rules are there" apply - <<<$'[rules.a]\nvni = 1\n[rules.b]\nvni = 2\nenabled = false'
+printf '[rules.b]\nvni = 3\n[rules.c]\nvni = 4\n[rules.d]\nvni = 5\n[rules.e]\nvni = 6\n' >$dir/full.toml
+refuses "a file that the module refuses in the middle" 'rule e: there are as many rules.*nothing was changed' \
+	apply $dir/full.toml
+does "no rule is left" rule del a b
+rmmod prism
 insmod "$SELFTESTS"/../prism.ko
 finish

@@ -18,7 +18,10 @@ use std::{
         Write as _, //
     },
     ops::Range,
-    str::FromStr, //
+    str::{
+        self,
+        FromStr, //
+    },
 };
 
 use toml_edit::{
@@ -99,8 +102,11 @@ impl State {
     /// # Errors
     ///
     /// All that is wrong with it.
-    pub fn from_file(text: &str) -> Result<Self, Problems> {
-        read(text, is_of_daemon)
+    pub fn from_file(text: &[u8]) -> Result<Self, Problems> {
+        str::from_utf8(text).map_or_else(
+            |why| Err(not_utf8(text, why.valid_up_to())),
+            |text| read(text, is_of_daemon),
+        )
     }
 }
 
@@ -126,6 +132,20 @@ fn read(text: &str, is_of_others: fn(&str) -> bool) -> Result<State, Problems> {
         .problems
         .sort_by_key(|problem| (problem.line, problem.column));
     Err(Problems(reader.problems))
+}
+
+/// What is wrong with a file that is no text from that byte on.
+fn not_utf8(file: &[u8], at: usize) -> Problems {
+    // Up to there it is the same.
+    let text = String::from_utf8_lossy(file);
+    let mut reader = Reader {
+        text: &text,
+        is_of_others: |_| false,
+        problems: Vec::new(),
+    };
+
+    reader.problem(Some(at..at), "this is not UTF-8".to_owned());
+    Problems(reader.problems)
 }
 
 struct Reader<'a> {

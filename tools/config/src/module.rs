@@ -4,7 +4,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{
+        self,
+        File, //
+    },
+    io::{
+        self,
+        Write, //
+    },
     path::{
         Path,
         PathBuf, //
@@ -332,36 +339,38 @@ fn names(dir: &Path) -> Result<Vec<String>, Error> {
 
 /// Writes a value at once, as the files want it.
 fn write(path: &Path, text: &str, what: impl FnOnce() -> String) -> Result<(), Error> {
-    // An empty write does not reach the module.
-    fs::write(path, format!("{text}\n")).map_err(|why| {
-        let errno = Errno::from_raw(why.raw_os_error().unwrap_or(0));
-        let reason = match errno {
-            Errno::EACCES | Errno::EPERM => return Error::Denied(path.to_owned()),
-            Errno::ENODEV => "no device has that name".to_owned(),
-            Errno::EBUSY => {
-                "a hook that the packet path needs cannot be had, or the rule is enabled".to_owned()
-            }
-            Errno::E2BIG => {
-                "the enabled rules have too many combinations of fields, or are too many".to_owned()
-            }
-            Errno::EIO => {
-                "the module has turned itself off; /sys/kernel/prism/broken says why".to_owned()
-            }
-            Errno::EOPNOTSUPP => "this kernel cannot do that".to_owned(),
-            _ => why.to_string(),
-        };
+    // A file is not made where there is none. An empty write does not reach the module.
+    let mut options = File::options();
+    let file = options.write(true).truncate(true).open(path);
 
-        refused(what(), format!("{reason} (the kernel's log may say more)"))
-    })
+    file.and_then(|mut file| file.write_all(format!("{text}\n").as_bytes()))
+        .map_err(|why| {
+            let errno = Errno::from_raw(why.raw_os_error().unwrap_or(0));
+            let reason = match errno {
+                Errno::EACCES | Errno::EPERM => return Error::Denied(path.to_owned()),
+                Errno::ENODEV => "no device has that name".to_owned(),
+                Errno::ENOENT => "the module that is loaded has no such file".to_owned(),
+                Errno::EBUSY => {
+                    "a hook that the packet path needs cannot be had, or the rule is enabled"
+                        .to_owned()
+                }
+                Errno::E2BIG => {
+                    "the enabled rules have too many combinations of fields, or are too many"
+                        .to_owned()
+                }
+                Errno::EIO => {
+                    "the module has turned itself off; /sys/kernel/prism/broken says why".to_owned()
+                }
+                Errno::EOPNOTSUPP => "this kernel cannot do that".to_owned(),
+                _ => why.to_string(),
+            };
+
+            refused(what(), format!("{reason} (the kernel's log may say more)"))
+        })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        fs::File,
-        io::Write, //
-    };
-
     use super::*;
     use crate::Plan;
 
@@ -473,6 +482,12 @@ mod tests {
         let state = module.state().unwrap();
         assert_eq!(state.knobs.len(), KNOBS.len() - 1);
         assert!(!state.knobs.contains_key("high_share"));
+        let knob = Knob::named("high_share").unwrap();
+        assert_eq!(
+            module.turn(knob, "5").unwrap_err().to_string(),
+            "high_share=5: the module that is loaded has no such file (the kernel's log may say more)"
+        );
+        assert!(!dir.path().join("knobs/high_share").exists());
     }
 
     #[test]

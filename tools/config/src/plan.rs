@@ -99,6 +99,11 @@ pub enum Change {
 }
 
 impl Change {
+    /// Whether something is seen to be otherwise then.
+    fn is_seen(&self) -> bool {
+        !matches!(self, Self::Turn(_, from, to) if from == to)
+    }
+
     /// What takes it back.
     fn inverse(&self) -> Self {
         match self.clone() {
@@ -202,7 +207,8 @@ pub struct Plan(Vec<Change>);
 
 impl Plan {
     /// From `now` to `wanted`. Knobs that are not wanted otherwise stay; so do rules that `wanted` does
-    /// not have if `keeps` says so of their names.
+    /// not have if `keeps` says so of their names. Devices that are wanted by their names are chosen again
+    /// even where just these are shown: others may have been chosen that are away.
     pub fn new(now: &State, wanted: &State, keeps: impl Fn(&str) -> bool) -> Self {
         let mut changes = Vec::new();
         let names: BTreeSet<&String> = now.rules.keys().chain(wanted.rules.keys()).collect();
@@ -221,8 +227,12 @@ impl Plan {
         }
         for knob in &KNOBS {
             let from = now.knobs.get(knob.name).cloned().unwrap_or_default();
+            let Some(to) = wanted.knobs.get(knob.name) else {
+                continue;
+            };
+            let shows_all = knob.kind != Kind::Devices || to == knob.default;
 
-            if let Some(to) = wanted.knobs.get(knob.name).filter(|to| **to != from) {
+            if *to != from || !shows_all {
                 changes.push(Change::Turn(knob, from, to.clone()));
             }
         }
@@ -236,14 +246,14 @@ impl Plan {
         Self(changes)
     }
 
-    /// The changes.
-    pub fn changes(&self) -> &[Change] {
-        &self.0
+    /// The changes that are seen.
+    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+        self.0.iter().filter(|change| change.is_seen())
     }
 
-    /// Whether there is nothing to do.
+    /// Whether nothing is seen to change.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.changes().next().is_none()
     }
 
     /// Does it all, or nothing.
@@ -273,7 +283,8 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|change| writeln!(f, "{change}"))
+        self.changes()
+            .try_for_each(|change| writeln!(f, "{change}"))
     }
 }
 

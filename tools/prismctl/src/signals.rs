@@ -33,7 +33,12 @@ use nix::{
 
 /// What ends a command from outside.
 fn ends() -> SigSet {
-    SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP])
+    SigSet::from_iter([
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+    ])
 }
 
 /// Until it is dropped, these signals wait: what is begun is done as a whole.
@@ -51,7 +56,7 @@ impl Drop for Held {
     }
 }
 
-/// SIGINT, SIGTERM and SIGHUP, which from here on end nothing by themselves.
+/// SIGINT, SIGQUIT, SIGTERM and SIGHUP, which from here on end nothing by themselves.
 pub(crate) struct Signals(SignalFd);
 
 impl Signals {

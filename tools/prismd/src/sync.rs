@@ -112,7 +112,7 @@ impl Todo {
         }
         let is_loss = |change: &Change| matches!(change, Change::Remove(..));
         todo.plans
-            .sort_by_key(|(_, plan)| !plan.changes().iter().all(is_loss));
+            .sort_by_key(|(_, plan)| !plan.changes().all(is_loss));
         Ok(todo)
     }
 

@@ -127,7 +127,7 @@ fn a_problem_shows_its_line() {
 #[test]
 fn names_of_the_daemon_are_not_for_files() {
     let file = "[rules.'docker:a']\nvni = 1";
-    let Problems(problems) = State::from_file(file).unwrap_err();
+    let Problems(problems) = State::from_file(file.as_bytes()).unwrap_err();
 
     assert_eq!(
         problems[0].to_string().lines().next(),
@@ -135,6 +135,17 @@ fn names_of_the_daemon_are_not_for_files() {
     );
     assert_eq!(problems.len(), 1);
     assert!(file.parse::<State>().is_ok());
+}
+
+#[test]
+fn what_is_no_text_has_its_place() {
+    let Problems(problems) = State::from_file(b"# \xc3\xbc\nmode = \"\xfc\"\n").unwrap_err();
+
+    assert_eq!(
+        problems[0].to_string(),
+        "2:9: this is not UTF-8\n    mode = \"\u{fffd}\"\n            ^"
+    );
+    assert_eq!(problems.len(), 1);
 }
 
 #[test]

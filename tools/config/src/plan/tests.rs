@@ -9,12 +9,29 @@ use crate::{
     knob::KNOBS, //
 };
 
-/// The same with some knobs turned.
-fn wanted() -> impl Strategy<Value = State> {
-    (any_state(), any::<bool>(), 1u32..64).prop_map(|(mut state, isolate, quantum)| {
-        state.knobs.insert("isolate", u8::from(isolate).to_string());
-        state.knobs.insert("quantum", quantum.to_string());
-        state
+/// A state, and another one: of its rules some stay, and some are otherwise; and some knobs are turned.
+fn two() -> impl Strategy<Value = (State, State)> {
+    let turned = (any::<bool>(), 1u32..64);
+    let kept = prop::collection::vec(0..3, 8);
+
+    (any_state(), any_state(), kept, turned).prop_map(|(now, mut wanted, kept, turned)| {
+        let others: Vec<_> = wanted.rules.values().copied().collect();
+        let mut others = others.into_iter().cycle();
+
+        for ((name, rule), what) in now.rules.iter().zip(kept) {
+            let rule = match what {
+                0 => continue,
+                1 => *rule,
+                _ => others.next().unwrap_or(*rule),
+            };
+
+            wanted.rules.insert(name.clone(), rule);
+        }
+        wanted
+            .knobs
+            .insert("isolate", u8::from(turned.0).to_string());
+        wanted.knobs.insert("quantum", turned.1.to_string());
+        (now, wanted)
     })
 }
 
@@ -60,6 +77,23 @@ fn devices_come_first() {
         plan.to_string(),
         "- devices=auto\n+ devices=eth0\n- rule a vni=1 class=high\n- mode=off\n+ mode=sync\n"
     );
+}
+
+#[test]
+fn devices_that_are_wanted_by_name_are_chosen_whatever_is_shown() {
+    let now = state("devices = 'eth0'\n");
+    let calls = |wanted: &str| {
+        let plan = Plan::new(&now, &wanted.parse().unwrap(), |_| false);
+        let target = Fake::new(&now, usize::MAX);
+
+        assert!(plan.is_empty());
+        assert_eq!(plan.to_string(), "");
+        plan.carry_out(&target).unwrap();
+        target.calls()
+    };
+
+    assert_eq!(calls("devices = 'eth0'\n"), 1);
+    assert_eq!(calls("isolate = false\n"), 0);
 }
 
 #[test]
@@ -114,7 +148,7 @@ fn what_cannot_be_undone_is_told() {
 
 proptest! {
     #[test]
-    fn what_is_wanted_comes_about(now in any_state(), wanted in wanted()) {
+    fn what_is_wanted_comes_about((now, wanted) in two()) {
         let target = Fake::new(&now, usize::MAX);
 
         Plan::new(&now, &wanted, |_| false).carry_out(&target).unwrap();
@@ -122,7 +156,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_left_of_what_fails(now in any_state(), wanted in wanted()) {
+    fn nothing_is_left_of_what_fails((now, wanted) in two()) {
         let plan = Plan::new(&now, &wanted, |_| false);
         let all = Fake::new(&now, usize::MAX);
 

@@ -53,11 +53,22 @@ use crate::{
 pub(super) fn apply(out: &mut Output, file: &ConfigFile) -> Result<(), Error> {
     let wanted = read(&file.file)?;
     let module = Module::open()?;
-    let _lock = lock()?;
-    let plan = plan(&module, &wanted, file)?;
+    let plan = {
+        let _lock = lock()?;
+        let plan = plan(&module, &wanted, file)?;
 
-    carry_out(&plan, &module)?;
-    show(out, &plan)
+        carry_out(&plan, &module)?;
+        plan
+    };
+
+    // Others need not wait for who reads this, nor is anything refused where nobody can.
+    match show(out, &plan) {
+        Err(Error::Output(why)) if why.kind() != io::ErrorKind::BrokenPipe => {
+            writeln!(io::stderr(), "prismctl: all was applied; output: {why}").ok();
+            Ok(())
+        }
+        shown => shown,
+    }
 }
 
 /// Whether the file could be applied, as far as it tells itself.
@@ -75,7 +86,11 @@ pub(super) fn diff(out: &mut Output, file: &ConfigFile) -> Result<ExitCode, Erro
         plan(&module, &wanted, file)?
     };
 
-    show(out, &plan)?;
+    match show(out, &plan) {
+        // Who reads no further still wants to know.
+        Err(Error::Output(why)) if why.kind() == io::ErrorKind::BrokenPipe => (),
+        shown => shown?,
+    }
     Ok(ExitCode::from(u8::from(!plan.is_empty())))
 }
 
@@ -133,11 +148,11 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 
 fn read(path: &Path) -> Result<State, Error> {
     let text = if path == Path::new("-") {
-        let mut text = String::new();
+        let mut text = Vec::new();
 
-        io::stdin().read_to_string(&mut text).map(|_| text)
+        io::stdin().read_to_end(&mut text).map(|_| text)
     } else {
-        fs::read_to_string(path)
+        fs::read(path)
     };
     let path = path.to_owned();
 
@@ -149,7 +164,7 @@ fn read(path: &Path) -> Result<State, Error> {
 
 /// The changes of a plan.
 fn show(out: &mut Output, plan: &Plan) -> Result<(), Error> {
-    let changes: Vec<Value> = plan.changes().iter().map(as_json).collect();
+    let changes: Vec<Value> = plan.changes().map(as_json).collect();
 
     out.print(&changes, |out| {
         plan.to_string().lines().try_for_each(|line| {

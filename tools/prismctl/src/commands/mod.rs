@@ -87,12 +87,16 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<ExitCode, Error>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Has `f` change a copy of the configuration, and then makes it like that.
+/// Has `f` change a copy of the rules and say which knobs are turned, and then makes it like that.
 fn change(f: impl FnOnce(&mut State) -> Result<(), Error>) -> Result<(), Error> {
     let module = Module::open()?;
     let _lock = lock()?;
     let now = module.state()?;
-    let mut wanted = now.clone();
+    // Knobs that are not touched are not wanted otherwise.
+    let mut wanted = State {
+        rules: now.rules.clone(),
+        ..State::default()
+    };
 
     f(&mut wanted)?;
     carry_out(&Plan::new(&now, &wanted, |_| false), &module)
