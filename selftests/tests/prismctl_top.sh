@@ -29,6 +29,9 @@ background flow udp --from remote --to c1 --source "$remote_ip" --destination "$
 ctl top
 equal "without a terminal it says what to do" "$status $complaint" \
 	"2 prismctl: standard output is no terminal: prismctl top --once, or --batch TIMES"
+ctl --json top
+equal "nor is there a screen of JSON" "$status $complaint" \
+	"2 prismctl: a screen is no JSON: prismctl --json top --once, or --batch TIMES"
 ctl top --once --latency
 equal "text is printed" "$status $complaint" "0 "
 for title in rules CPUs latency "host drops"; do
@@ -47,6 +50,7 @@ ctl --json top --batch 3 --latency
 equal "JSON is printed, a line each time" "$status $(wc -l <$dir/out)" "0 3"
 equal "with rules by name" "$(jq -r '.rules | map(.name) | join(" ")' $dir/out | sort -u)" "flow other"
 at_least "with rates" "$(jq -s '[.[].rules[0].packets_per_second] | min | floor' $dir/out)" 10 "$out"
+at_least "and those of CPUs" "$(jq -s '[.[].cpus_per_second[].looked_up] | max | floor' $dir/out)" 10 "$out"
 equal "with buckets that are as many as packets" \
 	"$(jq -c '[.latency[] | .packets == ([.buckets[][2]] | add)] | unique' $dir/out | sort -u)" "[true]"
 equal "what was measured before is later" "$(<$enable)" 1
@@ -92,7 +96,7 @@ has_ended() { [ -s $dir/after ]; }
 if ! command -v script >/dev/null; then
 	skip "on a terminal" "script(1) is not there"
 else
-	for signal in "" TERM HUP; do
+	for signal in "" TERM HUP QUIT; do
 		rm -f $dir/before $dir/after $dir/status
 		screen $'\t\t' $signal
 		equal "${signal:-q} ends it well" "$(<$dir/status)" "status 0"

@@ -54,7 +54,7 @@ equal "and in the container" "$(grep -c 'is received in the container, by eth0 (
 nothing_left "at its end"
 
 # By the name of a rule, until a signal; why packets are handed back.
-for signal in INT TERM HUP; do
+for signal in INT TERM HUP QUIT; do
 	start trace flow
 	udp4 --count 5 --tap :c1h
 	wait_for 5 has_told 5
@@ -74,6 +74,13 @@ equal "JSON has a line for each packet" "$REPLY $(wc -l <$dir/out)" "0 5" "$(<$d
 equal "with what was told" "$(jq -r '"\(.destination) \(.vni) \(.protocol) \(.stages[0].event) \(.stages[0].class)"' $dir/out | sort -u)" \
 	"[$c1_ip6]:5005 100 17 classify normal"
 nothing_left "after some time"
+
+# Seconds that no clock can tell.
+start trace flow --count 1 --seconds 18446744073709551615
+udp4 --count 1
+finish_trace
+equal "for ever, it ends at its count" "$REPLY $(wc -c <$dir/complaint)" "0 0" "$(<$dir/complaint)"
+nothing_left "for ever"
 
 # Who reads no more, with nothing to be told.
 exec 7< <(exec "$SELFTESTS"/bin/prismctl trace protocol=132 2>/dev/null)

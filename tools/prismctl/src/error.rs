@@ -31,6 +31,10 @@ pub(crate) enum Error {
     NoTracefs,
     #[error("standard output is no terminal: prismctl top --once, or --batch TIMES")]
     NoTerminal,
+    #[error("a screen is no JSON: prismctl --json top --once, or --batch TIMES")]
+    NoScreen,
+    #[error("times cannot be measured: this kernel is locked down, as with Secure Boot (see kernel_lockdown(7))")]
+    LockedDown,
     #[error("the module that is loaded has no tracepoints")]
     NoTracepoints,
     #[error("output: {0}")]

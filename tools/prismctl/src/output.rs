@@ -30,6 +30,10 @@ impl Output {
         Self { out, is_json }
     }
 
+    pub(crate) fn is_json(&self) -> bool {
+        self.is_json
+    }
+
     /// Prints `value` as JSON, or calls `f` to print it for people.
     pub(crate) fn print<T: Serialize>(
         &mut self,

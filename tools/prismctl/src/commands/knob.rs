@@ -2,7 +2,10 @@
 
 //! Knobs: `mode`, `isolate`, `get` and `set`.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io, //
+};
 
 use prism_config::{
     Error as ModuleError,
@@ -61,6 +64,12 @@ pub(super) fn get(out: &mut Output, names: &[String]) -> Result<(), Error> {
         let value = match module.value(knob.name) {
             // Who asks for all gets what there is to be had.
             Err(ModuleError::Denied(_)) if names.is_empty() => None,
+            // An older module does not have all.
+            Err(ModuleError::Read { source, .. })
+                if names.is_empty() && source.kind() == io::ErrorKind::NotFound =>
+            {
+                continue;
+            }
             value => Some(value?),
         };
 

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::output::{
     styled,
+    visible,
     BOLD,
     WARN, //
 };
@@ -61,7 +62,7 @@ impl Told {
     /// Nothing, where each container that asks for a class has its rules.
     pub(super) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         if let Some(problem) = &self.problem {
-            let text = format!("containers without a rule: {}", problem.escape_debug());
+            let text = format!("containers without a rule: {}", visible(problem));
 
             return writeln!(out, "{}", styled(WARN, text));
         }
@@ -91,15 +92,15 @@ impl Told {
             let name = if name.is_empty() { id } else { name };
             let of = match network.as_str() {
                 "" => String::new(),
-                network => format!(", network {}", network.escape_debug()),
+                network => format!(", network {}", visible(network)),
             };
 
             writeln!(
                 out,
                 "  {}{of}: {} ({})",
-                name.escape_debug(),
-                text.escape_debug(),
-                reason.escape_debug()
+                visible(name),
+                visible(text),
+                visible(reason)
             )?;
         }
         Ok(())
@@ -160,6 +161,22 @@ mod tests {
         assert_eq!(json["containers"][0]["reason"], "encrypted");
         assert_eq!(json["containers"][0]["network"], "secret");
         assert_eq!(json["problem"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn what_is_quoted_already_stays_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("left-out.json");
+        let mut file = LeftOutFile::new(&path);
+        let text = r#"label io.prism.rate="1\u{1b}": expected a number"#.to_owned();
+
+        file.set(vec![LeftOut {
+            text: text.clone(),
+            ..container("db", "")
+        }])
+        .unwrap();
+        let shown = shown(&told(&path).unwrap());
+        assert!(shown.contains(&text), "{shown}");
     }
 
     #[test]

@@ -41,6 +41,9 @@ use crate::{
     },
 };
 
+/// What tells how packets went.
+const WAYS: [Group; 2] = [Group::Classified, Group::Way];
+
 #[derive(Serialize)]
 struct Status {
     version: Option<String>,
@@ -56,6 +59,8 @@ struct Status {
     /// `None` for who may not know.
     enabled: Option<usize>,
     classified: u64,
+    /// How packets went.
+    ways: BTreeMap<&'static str, u64>,
     /// Why nothing is, or not all.
     hints: Vec<String>,
     /// What `prismd` says of containers that have no rule; `None` without one.
@@ -108,6 +113,11 @@ impl Status {
             rules: names.len(),
             enabled,
             classified: counts.get("classified").copied().unwrap_or(0),
+            ways: WAYS
+                .into_iter()
+                .flat_map(|group| stats::counters(counts, group))
+                .map(|(counter, count)| (counter.name, count))
+                .collect(),
             hints: Vec::new(),
             left_out: told(Path::new(LEFT_OUT)),
             reasons: reasons.collect(),
@@ -175,7 +185,7 @@ impl Status {
                 .map_or_else(|| unknown.to_owned(), visible)
         )?;
         writeln!(out, "rules       {}, {enabled}", self.rules)?;
-        for group in [Group::Classified, Group::Way] {
+        for group in WAYS {
             for (counter, count) in stats::counters(counts, group).filter(|(_, count)| *count != 0)
             {
                 writeln!(out, "{}", stats::line(counter, count))?;

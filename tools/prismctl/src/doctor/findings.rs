@@ -151,10 +151,14 @@ fn pinned(before: &Host, now: &Host) -> Option<Finding> {
         return None;
     }
 
-    let narrow = now
-        .devices
-        .iter()
-        .filter(|(_, device)| device.is_hardware && device.rx_queues < now.cpus.len());
+    let receives = |name: &String, device: &Device| {
+        let earlier = before.devices.get(name);
+
+        earlier.is_some_and(|earlier| earlier.rx_packets < device.rx_packets)
+    };
+    let narrow = now.devices.iter().filter(|(name, device)| {
+        device.is_hardware && device.rx_queues < now.cpus.len() && receives(name, device)
+    });
     let mut commands: Vec<String> = narrow
         .map(|(name, _)| format!("ethtool -L {} combined {}", word(name), now.cpus.len()))
         .collect();
@@ -214,7 +218,8 @@ fn rings(before: &Host, now: &Host) -> Vec<Finding> {
             severity,
             what: format!(
                 "{packets} packets were lost in the ring of {name}: the CPU did not look at it in time. With isolation \
-                 the ring is emptied between any two turns."
+                 the ring is emptied between any two turns. A larger one holds more, where ethtool -g says that it may \
+                 be larger."
             ),
             commands: isolate(now)
                 .into_iter()
@@ -226,20 +231,20 @@ fn rings(before: &Host, now: &Host) -> Vec<Finding> {
     now.devices.iter().filter_map(finding).collect()
 }
 
-/// The counts of network namespaces that moved.
+/// The counts of network namespaces that moved, each with a process that is there.
 fn over_networks(
     before: &Host,
     now: &Host,
     count: impl Fn(&Network) -> u64,
 ) -> Vec<(Severity, u64, String)> {
-    let counts = |(name, network): (&String, &Network)| {
+    let counts = |(id, network): (&String, &Network)| {
         let earlier = before
             .networks
-            .get(name)
+            .get(id)
             .map_or_else(|| count(network), &count);
         let (severity, packets) = moved(earlier, count(network))?;
 
-        Some((severity, packets, name.clone()))
+        Some((severity, packets, network.process.clone()))
     };
 
     now.networks.iter().filter_map(counts).collect()
@@ -289,7 +294,15 @@ fn fragments(before: &Host, now: &Host) -> Vec<Finding> {
         .collect()
 }
 
+/// What is advised for sockets that overflow, in bytes.
+const RECEIVE_BUFFER: u64 = 4 << 20;
+
 fn buffers(before: &Host, now: &Host) -> Vec<Finding> {
+    let slice = (!now.has_slice).then(|| "prismctl set receiver_slice_us=100".to_owned());
+    let enlarge = (now.receive_buffer < RECEIVE_BUFFER)
+        .then(|| format!("sysctl -w net.core.rmem_default={RECEIVE_BUFFER}"));
+    let commands: Vec<String> = slice.into_iter().chain(enlarge).collect();
+
     over_networks(before, now, |network| network.buffer_errors)
         .into_iter()
         .filter(|(severity, ..)| *severity == Severity::Now)
@@ -299,10 +312,7 @@ fn buffers(before: &Host, now: &Host) -> Vec<Finding> {
                 "{packets} datagrams were dropped at sockets in the network of process {process}: who should read them does \
                  not get to it. A shorter time slice has receivers of class high run sooner."
             ),
-            commands: vec![
-                "prismctl set receiver_slice_us=100".to_owned(),
-                "sysctl -w net.core.rmem_default=4194304".to_owned(),
-            ],
+            commands: commands.clone(),
         })
         .collect()
 }

@@ -4,8 +4,8 @@
 
 use std::{
     collections::{
-        BTreeMap,
-        BTreeSet, //
+        btree_map::Entry,
+        BTreeMap, //
     },
     fs, io,
     path::{
@@ -27,7 +27,9 @@ pub(crate) struct Host {
     /// `net.core.netdev_max_backlog`.
     pub(super) max_backlog: u64,
     pub(crate) devices: BTreeMap<String, Device>,
-    /// By the process that was found in each, the host's own first.
+    /// `net.core.rmem_default`, in bytes.
+    pub(super) receive_buffer: u64,
+    /// By what identifies each.
     pub(crate) networks: BTreeMap<String, Network>,
     /// The counters of the module, if it is loaded.
     pub(super) module: BTreeMap<String, u64>,
@@ -35,6 +37,8 @@ pub(crate) struct Host {
     pub(super) has_mode: bool,
     /// And others wait.
     pub(super) isolates: bool,
+    /// And receivers have a time slice of their own.
+    pub(super) has_slice: bool,
 }
 
 /// What a CPU has done so far.
@@ -57,6 +61,7 @@ pub(crate) struct Device {
     /// Whether it is a piece of hardware, or what a guest takes for that.
     pub(super) is_hardware: bool,
     pub(super) rx_queues: usize,
+    pub(super) rx_packets: u64,
     /// Those that spread what they receive over CPUs (RPS).
     pub(super) rps_queues: Vec<String>,
     pub(crate) rx_dropped: u64,
@@ -64,8 +69,10 @@ pub(crate) struct Device {
 }
 
 /// A network namespace.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Network {
+    /// The process that was found there first, which may be another one the next time.
+    pub(crate) process: String,
     /// Segments and datagrams with a wrong checksum.
     pub(super) checksum_errors: u64,
     /// Fragments that were received.
@@ -90,10 +97,12 @@ impl Host {
         Ok(Self {
             cpus,
             max_backlog: number(Path::new("/proc/sys/net/core/netdev_max_backlog")),
+            receive_buffer: number(Path::new("/proc/sys/net/core/rmem_default")),
             devices: devices(Path::new("/sys/class/net"))?,
             networks: networks(Path::new("/proc")),
             has_mode: value("mode").is_some_and(|mode| mode != "off"),
             isolates: value("isolate").is_some_and(|isolates| isolates == "1"),
+            has_slice: value("receiver_slice_us").is_some_and(|slice| slice != "0"),
             module: module
                 .as_ref()
                 .and_then(|module| module.counters().ok())
@@ -194,6 +203,7 @@ fn device(path: &Path) -> Device {
             .map(|queue| visible(&queue.to_string_lossy()))
             .collect(),
         rx_queues: queues.len(),
+        rx_packets: number(&path.join("statistics/rx_packets")),
         rx_dropped: number(&path.join("statistics/rx_dropped")),
         rx_missed: number(&path.join("statistics/rx_missed_errors")),
     }
@@ -230,7 +240,6 @@ fn kind(text: &str) -> Option<String> {
 
 /// `/proc`: all that processes are in, and may be looked at.
 fn networks(proc: &Path) -> BTreeMap<String, Network> {
-    let mut seen = BTreeSet::new();
     let mut networks = BTreeMap::new();
     let mut processes: Vec<u32> = fs::read_dir(proc)
         .into_iter()
@@ -245,16 +254,19 @@ fn networks(proc: &Path) -> BTreeMap<String, Network> {
         let Ok(id) = fs::read_link(path.join("ns/net")) else {
             continue;
         };
+        let Entry::Vacant(place) = networks.entry(id.to_string_lossy().into_owned()) else {
+            continue;
+        };
+        // Where this one has gone, another one may be there.
+        let Ok(snmp) = fs::read_to_string(path.join("net/snmp")) else {
+            continue;
+        };
+        let command = fs::read_to_string(path.join("comm")).unwrap_or_default();
 
-        if seen.insert(id) {
-            let snmp = fs::read_to_string(path.join("net/snmp")).unwrap_or_default();
-            let command = fs::read_to_string(path.join("comm")).unwrap_or_default();
-
-            networks.insert(
-                format!("{process} ({})", visible(command.trim_end())),
-                network(&snmp),
-            );
-        }
+        place.insert(Network {
+            process: format!("{process} ({})", visible(command.trim_end())),
+            ..network(&snmp)
+        });
     }
     networks
 }
@@ -286,6 +298,7 @@ fn network(snmp: &str) -> Network {
         checksum_errors: sum(&[("Tcp", "InCsumErrors"), ("Udp", "InCsumErrors")]),
         fragments: sum(&[("Ip", "ReasmReqds")]),
         buffer_errors: sum(&[("Udp", "RcvbufErrors")]),
+        ..Network::default()
     }
 }
 
@@ -335,7 +348,8 @@ UdpLite: 100 50 40
             Network {
                 checksum_errors: 7,
                 fragments: 12,
-                buffer_errors: 5
+                buffer_errors: 5,
+                ..Network::default()
             }
         );
         assert_eq!(network(""), Network::default());
@@ -357,18 +371,47 @@ UdpLite: 100 50 40
         }));
     }
 
+    /// A process in the network namespace of the host, of that name.
+    fn process(proc: &Path, number: u32, command: &str) -> PathBuf {
+        let process = proc.join(number.to_string());
+
+        fs::create_dir_all(process.join("ns")).unwrap();
+        fs::create_dir_all(process.join("net")).unwrap();
+        symlink("net:[4026531840]", process.join("ns/net")).unwrap();
+        fs::write(process.join("comm"), command).unwrap();
+        fs::write(process.join("net/snmp"), "Udp: RcvbufErrors\nUdp: 7\n").unwrap();
+        process
+    }
+
     #[test]
     fn terminals_do_not_obey_names_of_processes() {
         let dir = tempfile::tempdir().unwrap();
-        let process = dir.path().join("42");
 
-        fs::create_dir_all(process.join("ns")).unwrap();
-        symlink("net:[4026531840]", process.join("ns/net")).unwrap();
-        fs::write(process.join("comm"), "\u{1b}]0;x\u{7}\r\nsh\n").unwrap();
-        assert_eq!(
-            networks(dir.path()).keys().collect::<Vec<_>>(),
-            [r"42 (\u{1b}]0;x\u{7}\r\nsh)"]
-        );
+        process(dir.path(), 42, "\u{1b}]0;x\u{7}\r\nsh\n");
+        let networks = networks(dir.path());
+        let names: Vec<_> = networks.values().map(|network| &network.process).collect();
+
+        assert_eq!(names, [r"42 (\u{1b}]0;x\u{7}\r\nsh)"]);
+    }
+
+    #[test]
+    fn a_network_is_the_same_whoever_is_found_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = process(dir.path(), 5, "init\n");
+
+        process(dir.path(), 9, "sh\n");
+        let before = networks(dir.path());
+        // It goes while it is looked at, and then it has gone.
+        fs::remove_file(first.join("net/snmp")).unwrap();
+        let meanwhile = networks(dir.path());
+        fs::remove_dir_all(first).unwrap();
+        let after = networks(dir.path());
+
+        assert_eq!(before["net:[4026531840]"].process, "5 (init)");
+        assert_eq!(after["net:[4026531840]"].process, "9 (sh)");
+        assert_eq!(after["net:[4026531840]"].buffer_errors, 7);
+        assert_eq!(meanwhile, after);
+        assert_eq!(after.len(), 1);
     }
 
     #[test]

@@ -18,9 +18,12 @@ use std::{
     },
 };
 
-use nix::fcntl::{
-    Flock,
-    FlockArg, //
+use nix::{
+    errno::Errno,
+    fcntl::{
+        Flock,
+        FlockArg, //
+    },
 };
 
 use crate::error::Error;
@@ -46,8 +49,10 @@ impl Measured {
     fn with(switch: PathBuf, lock: &Path) -> Result<Self, Error> {
         // From here on nobody else turns it off.
         let mut lock = share(lock);
-        let denied = |why: io::Error| match why.kind() {
-            io::ErrorKind::PermissionDenied => prism_config::Error::Denied(switch.clone()).into(),
+        let denied = |why: io::Error| match why.raw_os_error().map(Errno::from_raw) {
+            // Debugfs refuses root only then (debugfs_locked_down()).
+            Some(Errno::EPERM) => Error::LockedDown,
+            Some(Errno::EACCES) => prism_config::Error::Denied(switch.clone()).into(),
             _ => Error::Io {
                 path: switch.clone(),
                 why,

@@ -60,8 +60,13 @@ pub(crate) struct Options {
 
 /// Shows what happens until it is ended.
 pub(crate) fn top(out: &mut Output, options: &Options) -> Result<(), Error> {
-    if options.times.is_none() && !(io::stdout().is_terminal() && io::stdin().is_terminal()) {
-        return Err(Error::NoTerminal);
+    if options.times.is_none() {
+        if out.is_json() {
+            return Err(Error::NoScreen);
+        }
+        if !(io::stdout().is_terminal() && io::stdin().is_terminal()) {
+            return Err(Error::NoTerminal);
+        }
     }
     let source = Source::open()?;
     // Before there is anything to be put back.

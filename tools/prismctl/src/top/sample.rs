@@ -35,8 +35,16 @@ pub(super) struct Sample {
     pub(super) measures: Option<bool>,
     pub(super) delivered: Histograms,
     pub(super) waited: Histograms,
-    /// Packets that were dropped, by where.
-    pub(super) drops: BTreeMap<String, u64>,
+    /// What was dropped, by what identifies the place.
+    pub(super) drops: BTreeMap<String, Dropped>,
+}
+
+/// Packets that were dropped.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Dropped {
+    /// Where, in words.
+    pub(super) place: String,
+    pub(super) packets: u64,
 }
 
 /// What a rule has met.
@@ -173,7 +181,8 @@ fn histograms(text: &str) -> Histograms {
 }
 
 /// What is dropped, and where: by the module, and by the rest of the host.
-fn drops(counters: &BTreeMap<String, u64>, host: &Host) -> BTreeMap<String, u64> {
+fn drops(counters: &BTreeMap<String, u64>, host: &Host) -> BTreeMap<String, Dropped> {
+    let by_place = |(place, packets): (String, u64)| (place.clone(), Dropped { place, packets });
     let is_drop = |name: &str| name == "purged" || name.starts_with("dropped");
     let module = counters
         .iter()
@@ -189,14 +198,20 @@ fn drops(counters: &BTreeMap<String, u64>, host: &Host) -> BTreeMap<String, u64>
             (format!("{name}: ring is full"), device.rx_missed),
         ]
     });
-    let networks = host
-        .networks
-        .iter()
-        .map(|(name, network)| (format!("{name}: socket is full"), network.buffer_errors));
+    // The process that is found in one may be another the next time.
+    let networks = host.networks.iter().map(|(id, network)| {
+        let dropped = Dropped {
+            place: format!("{}: socket is full", network.process),
+            packets: network.buffer_errors,
+        };
+
+        (id.clone(), dropped)
+    });
 
     module
         .chain(backlogs)
         .chain(devices)
+        .map(by_place)
         .chain(networks)
         .collect()
 }
@@ -263,11 +278,18 @@ pub(super) mod tests {
                 ]),
             )]),
             waited: Histograms::new(),
-            drops: BTreeMap::from([
-                ("prism: dropped_bulk".to_owned(), 3 * seconds),
-                ("eth0: ring is full".to_owned(), 12 * seconds),
-                ("eth0: dropped".to_owned(), 0),
-            ]),
+            drops: [
+                ("1", "prism: dropped_bulk", 3 * seconds),
+                ("2", "eth0: ring is full", 12 * seconds),
+                ("3", "eth0: dropped", 0),
+            ]
+            .into_iter()
+            .map(|(id, place, packets)| {
+                let place = place.to_owned();
+
+                (id.to_owned(), Dropped { place, packets })
+            })
+            .collect(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 //! What happened between two moments, as tables.
 
+use std::collections::BTreeMap;
+
 use prism_config::{
     Counter,
     Group, //
@@ -13,6 +15,7 @@ use serde_json::{
 
 use super::sample::{
     Buckets,
+    Dropped,
     Histograms,
     Sample, //
 };
@@ -154,23 +157,10 @@ impl<'a> Change<'a> {
         }
     }
 
-    fn cpus(&self) -> Lines {
-        let heading = vec![
-            "CPU",
-            "LOOKED UP",
-            "AT ONCE",
-            "WAITED",
-            "DROPPED",
-            "KERNEL'S",
-        ];
-        let Some(cpus) = &self.now.cpus else {
-            return Lines {
-                heading,
-                lines: Vec::new(),
-                hint: Some("only root may know, or there is no debugfs"),
-            };
-        };
-        let lines = cpus.iter().map(|(cpu, counts)| {
+    /// For each CPU how many packets a second were looked up, went at once, waited, were dropped, and were
+    /// left to the kernel. `None` for who may not know.
+    fn cpu_rates(&self) -> Option<BTreeMap<u32, [f64; 5]>> {
+        let rates = |(cpu, counts): (&u32, &BTreeMap<String, u64>)| {
             let before = self.before.cpus.as_ref().and_then(|cpus| cpus.get(cpu));
             let sum = |is_in: &dyn Fn(&str) -> bool| {
                 let rates = counts
@@ -180,23 +170,44 @@ impl<'a> Change<'a> {
                         self.rate(before.and_then(|counts| counts.get(name)).copied(), *now)
                     });
 
-                amount(rates.fold(0.0, |sum, rate| sum + rate))
+                rates.fold(0.0, |sum, rate| sum + rate)
             };
-
-            vec![
-                cpu.to_string(),
+            let sums = [
                 sum(&|name| matches!(name, "classified" | "unmatched")),
                 sum(&|name| name == "completed"),
                 sum(&|name| name.starts_with("deferred_")),
                 sum(&|name| name.starts_with("dropped") || name == "purged"),
                 sum(&is_left),
-            ]
-        });
+            ];
+
+            (*cpu, sums)
+        };
+
+        Some(self.now.cpus.as_ref()?.iter().map(rates).collect())
+    }
+
+    fn cpus(&self) -> Lines {
+        let rates = self.cpu_rates();
+        let hint = rates
+            .is_none()
+            .then_some("only root may know, or there is no debugfs");
+        let line = |(cpu, rates): (u32, [f64; 5])| {
+            let rates = rates.into_iter().map(amount);
+
+            std::iter::once(cpu.to_string()).chain(rates).collect()
+        };
 
         Lines {
-            heading,
-            lines: lines.collect(),
-            hint: None,
+            heading: vec![
+                "CPU",
+                "LOOKED UP",
+                "AT ONCE",
+                "WAITED",
+                "DROPPED",
+                "KERNEL'S",
+            ],
+            lines: rates.into_iter().flatten().map(line).collect(),
+            hint,
         }
     }
 
@@ -252,7 +263,7 @@ impl<'a> Change<'a> {
             ]);
         }
         let hint = match self.now.measures {
-            None => Some("only root may know, or there is no debugfs"),
+            None => Some("only root may know, there is no debugfs, or it is locked down"),
             Some(false) => Some("not measured: prismctl top --latency"),
             Some(true) if lines.is_empty() => Some("no packet was delivered or waited meanwhile"),
             Some(true) => None,
@@ -265,22 +276,31 @@ impl<'a> Change<'a> {
         }
     }
 
-    fn drops(&self, sort: Sort) -> Lines {
-        let lines = self.now.drops.iter().filter(|(_, total)| **total != 0);
-        let lines: Vec<Keyed> = lines
-            .map(|(place, total)| {
-                // What is new, such as a CPU that comes online, has its past.
-                let before = self.before.drops.get(place).unwrap_or(total);
-                let rate = self.rate(Some(*before), *total);
+    /// What was dropped at each place, with how much of it a second.
+    fn dropped(&self) -> impl Iterator<Item = (&Dropped, f64)> {
+        self.now.drops.iter().map(|(id, now)| {
+            // What is new, such as a CPU that comes online, has its past.
+            let before = self.before.drops.get(id).unwrap_or(now);
 
-                Keyed {
-                    rate,
-                    total: *total,
-                    cells: vec![place.clone(), amount(rate), total.to_string()],
-                }
+            (now, self.rate(Some(before.packets), now.packets))
+        })
+    }
+
+    fn drops(&self, sort: Sort) -> Lines {
+        let lines = self.dropped().filter(|(dropped, _)| dropped.packets != 0);
+        let mut lines: Vec<Keyed> = lines
+            .map(|(dropped, rate)| Keyed {
+                rate,
+                total: dropped.packets,
+                cells: vec![
+                    dropped.place.clone(),
+                    amount(rate),
+                    dropped.packets.to_string(),
+                ],
             })
             .collect();
 
+        lines.sort_by(|a, b| a.cells.cmp(&b.cells));
         Lines {
             heading: vec!["WHERE", "PKT/S", "PACKETS"],
             hint: lines.is_empty().then_some("nothing was dropped"),
@@ -346,6 +366,24 @@ impl<'a> Change<'a> {
             })
             .collect();
 
+        let drops: BTreeMap<&str, u64> = self
+            .dropped()
+            .map(|(dropped, _)| (dropped.place.as_str(), dropped.packets))
+            .collect();
+        let drop_rates: BTreeMap<&str, f64> = self
+            .dropped()
+            .map(|(dropped, rate)| (dropped.place.as_str(), rate))
+            .collect();
+        let cpu_rates = self.cpu_rates().map(|rates| {
+            let names = ["looked_up", "at_once", "waited", "dropped", "kernel"];
+            let named = |(cpu, rates)| (cpu, names.into_iter().zip(rates).collect());
+
+            rates
+                .into_iter()
+                .map(named)
+                .collect::<BTreeMap<u32, BTreeMap<&str, f64>>>()
+        });
+
         json!({
             "seconds": self.seconds(),
             "mode": self.now.mode,
@@ -353,8 +391,11 @@ impl<'a> Change<'a> {
             "rules": rules,
             "counters": self.now.counters,
             "cpus": self.now.cpus,
+            "cpus_per_second": cpu_rates,
+            "latency_is_measured": self.now.measures,
             "latency": latency,
-            "drops": self.now.drops,
+            "drops": drops,
+            "drops_per_second": drop_rates,
         })
     }
 }

@@ -35,14 +35,15 @@ impl Event {
 /// What a line tells, if it is one of ours or says that some were lost.
 ///
 /// Such as `  ping-712  [001] b.s3.  12.345678: prism_drop: skbaddr=... reason=purged`. What comes first
-/// is a name that a task chose, so it is looked for from the event on.
+/// is a name that a task chose, so it is looked for from the end on. Names of rules and devices, which others
+/// chose, have no spaces in them as the kernel has those, though they may have others.
 pub(super) fn parse(line: &str) -> Option<Line> {
     if let Some(lost) = lost(line) {
         return Some(Line::Lost(lost));
     }
-    let (head, event) = line.split_once(": prism_")?;
+    let (head, event) = line.rsplit_once(": prism_")?;
     let (kind, fields) = event.split_once(": ")?;
-    let mut words = head.split_whitespace().rev();
+    let mut words = head.split_ascii_whitespace().rev();
     let us = microseconds(words.next()?)?;
     let cpu = words.find_map(|word| word.strip_prefix('[')?.strip_suffix(']')?.parse().ok())?;
     let field = |word: &str| {
@@ -55,7 +56,7 @@ pub(super) fn parse(line: &str) -> Option<Line> {
         kind: kind.to_owned(),
         us,
         cpu,
-        fields: fields.split_whitespace().filter_map(field).collect(),
+        fields: fields.split_ascii_whitespace().filter_map(field).collect(),
     }))
 }
 
@@ -106,6 +107,21 @@ mod tests {
         };
 
         assert_eq!((event.get("rule"), event.get("class")), ("", "normal"));
+    }
+
+    #[test]
+    fn names_that_others_chose_tell_nothing() {
+        let line = "  x: prism_drop: y-712  [001] b.s3. 12.345678: prism_deliver: skbaddr=1 to=tunnel dev=a\u{2003}to=queue";
+        let Some(Line::Event(event)) = parse(line) else {
+            panic!()
+        };
+
+        assert_eq!(
+            (event.kind.as_str(), event.us, event.cpu),
+            ("deliver", 12_345_678, 1)
+        );
+        assert_eq!(event.get("to"), "tunnel");
+        assert_eq!(event.get("dev"), "a\u{2003}to=queue");
     }
 
     #[test]

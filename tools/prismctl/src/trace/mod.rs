@@ -95,7 +95,8 @@ fn follow(
 ) -> Result<(), Error> {
     let end = until
         .seconds
-        .map(|seconds| Instant::now() + Duration::from_secs(seconds));
+        // So many that there is no such time are for ever.
+        .and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
     let mut left = until.count;
     let mut packets = Packets::default();
     let mut lines = Lines::default();

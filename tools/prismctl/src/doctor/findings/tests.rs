@@ -4,8 +4,15 @@ use std::collections::BTreeMap;
 
 use super::*;
 
+/// What identifies the host's network.
+const NET: &str = "net:[4026531840]";
+
 /// Two CPUs, a NIC, an overlay, the host's network, and nothing wrong.
 fn host() -> Host {
+    let network = Network {
+        process: "1 (init)".to_owned(),
+        ..Network::default()
+    };
     let device = |kind: Option<&str>| Device {
         kind: kind.map(str::to_owned),
         is_hardware: kind.is_none(),
@@ -24,7 +31,8 @@ fn host() -> Host {
             ("eth0".to_owned(), device(None)),
             ("vx0".to_owned(), device(Some("vxlan"))),
         ]),
-        networks: BTreeMap::from([("1 (init)".to_owned(), Network::default())]),
+        receive_buffer: 212_992,
+        networks: BTreeMap::from([(NET.to_owned(), network)]),
         ..Host::default()
     }
 }
@@ -82,10 +90,12 @@ fn what_is_so_already_is_not_advised() {
 
         (cpu.dropped, cpu.squeezed) = (9, 1);
         host.max_backlog = 64_000;
-        (host.has_mode, host.isolates) = (true, true);
+        host.receive_buffer = 26_214_400;
+        host.networks.get_mut(NET).unwrap().buffer_errors = 1;
+        (host.has_mode, host.isolates, host.has_slice) = (true, true, true);
     });
 
-    assert_eq!(now.len(), 2, "{now:?}");
+    assert_eq!(now.len(), 3, "{now:?}");
     assert!(
         now.iter().all(|finding| finding.commands.is_empty()),
         "{now:?}"
@@ -123,6 +133,11 @@ fn nor_is_it_where_most_was_dropped() {
 fn a_cpu_that_is_pinned() {
     let busy = |share: u64, other: u64| {
         move |host: &mut Host| {
+            // Another port, at which nothing is plugged in.
+            let unused = host.devices["eth0"].clone();
+
+            host.devices.insert("eth1".to_owned(), unused);
+            host.devices.get_mut("eth0").unwrap().rx_packets = 9;
             for (cpu, softirq) in [(0, share), (1, other)] {
                 let cpu = host.cpus.get_mut(&cpu).unwrap();
 
@@ -137,7 +152,10 @@ fn a_cpu_that_is_pinned() {
     assert!(finding
         .what
         .starts_with("CPU 0 spends 97 % of its time in softirq, and CPU 1 3 %"));
-    assert_eq!(finding.commands[0], "ethtool -L eth0 combined 2");
+    assert_eq!(
+        finding.commands,
+        ["ethtool -L eth0 combined 2", "prismctl isolate on"]
+    );
     assert_eq!(later, []);
     // Where all are busy, or none, there is nothing to spread.
     assert_eq!(found(busy(97, 60)).0, []);
@@ -178,7 +196,7 @@ fn a_ring_that_overflows() {
 
 #[test]
 fn wrong_checksums() {
-    let (now, later) = found(|host| host.networks.get_mut("1 (init)").unwrap().checksum_errors = 4);
+    let (now, later) = found(|host| host.networks.get_mut(NET).unwrap().checksum_errors = 4);
 
     assert!(only(&now).what.contains("network of process 1 (init)"));
     assert_eq!(
@@ -191,13 +209,33 @@ fn wrong_checksums() {
 #[test]
 fn fragments_and_full_sockets_now() {
     let (now, later) = found(|host| {
-        let network = host.networks.get_mut("1 (init)").unwrap();
+        let network = host.networks.get_mut(NET).unwrap();
 
         (network.fragments, network.buffer_errors) = (3, 2);
     });
 
     assert_eq!(now.len(), 2, "{now:?}");
     assert_eq!(later, []);
+    assert_eq!(
+        now[1].commands,
+        [
+            "prismctl set receiver_slice_us=100",
+            "sysctl -w net.core.rmem_default=4194304"
+        ]
+    );
+}
+
+#[test]
+fn it_is_a_network_s_count_that_moves_whoever_is_found_there() {
+    let (now, _) = found(|host| {
+        let network = host.networks.get_mut(NET).unwrap();
+
+        network.buffer_errors = 2;
+        network.process = "9 (sh)".to_owned();
+    });
+
+    assert_eq!(only(&now).severity, Severity::Now);
+    assert!(only(&now).what.contains("network of process 9 (sh)"));
 }
 
 #[test]
@@ -208,7 +246,7 @@ fn a_network_that_is_new_has_its_past() {
             ..Network::default()
         };
 
-        host.networks.insert("99 (sh)".to_owned(), network);
+        host.networks.insert("net:[4026532000]".to_owned(), network);
     });
 
     assert_eq!(only(&now).severity, Severity::Earlier);

@@ -70,6 +70,23 @@ fn drops_that_are_none_are_not_shown() {
 
         assert_eq!(names(&lines), ["eth0: ring is full", "prism: dropped_bulk"]);
         assert_eq!(lines.lines[0][1..], ["12", "144"]);
+        assert_eq!(
+            names(&change.lines(View::Drops, Sort::Name)),
+            ["eth0: ring is full", "prism: dropped_bulk"]
+        );
+    });
+}
+
+#[test]
+fn json_has_what_the_tables_have() {
+    with(|change| {
+        let json = change.to_json();
+
+        assert_eq!(json["cpus_per_second"]["0"]["looked_up"], 1000.0);
+        assert_eq!(json["cpus_per_second"]["1"]["kernel"], 1.0);
+        assert_eq!(json["drops"]["eth0: ring is full"], 144);
+        assert_eq!(json["drops_per_second"]["eth0: ring is full"], 12.0);
+        assert_eq!(json["latency_is_measured"], true);
     });
 }
 
