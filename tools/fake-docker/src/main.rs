@@ -92,9 +92,9 @@ fn obey(engine: &mut Engine, words: &[&str]) -> Result<String, Box<dyn Error>> {
     Ok("ok".to_owned())
 }
 
-/// The ID of one of many containers.
+/// The ID of one of many containers. Its first twelve digits, by which rules are named, are of no other.
 fn many(number: u32) -> String {
-    format!("{number:012x}{number:052x}")
+    format!("aaaa{number:08x}{number:052x}")
 }
 
 fn both(addresses: &str) -> (&str, &str) {
