@@ -12,4 +12,5 @@ ip link del probe0
 underlay
 overlay_bridge
 exercise
+exercise_tcp
 finish

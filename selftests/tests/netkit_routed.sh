@@ -12,4 +12,5 @@ ip link del probe0
 underlay
 overlay_veth
 exercise
+exercise_tcp
 finish
