@@ -15,15 +15,17 @@
  * The operator's side runs at any time between two steps of the CPU's.
  *
  * Property: the socket gets each packet of the flow once and in the order in which the NIC
- * brought them (the assertion in deliver()), and none is left when nothing happens any more (a state without
- * an end), whatever changes, and however long other traffic keeps the CPU receiving.
+ * brought them (the assertion in deliver()), whatever changes; and it gets all of them (all_arrive), however
+ * long other traffic keeps the CPU receiving.
  *
  * Leaves out: rates and displaced packets, TCP that is merged, limits of queues, gro_flush_timeout,
  * other CPUs, more than one change at a time. 64, the weight of NAPI, is 1 here, and the queues are as long as there are packets.
  *
  * Each BREAK_x is a bug that has to be found: see spin.sh.
  */
+#ifndef PACKETS
 #define PACKETS	3
+#endif
 /* From any settings to others. */
 #define CHANGES	1
 /* As in prism/gate.rs: the weights that two queues in a row need, and some more. */
@@ -115,6 +117,11 @@ bool has_started;
 #define is_woken	false
 #else
 #define is_woken	true
+#endif
+#ifdef BREAK_NEVER_DUE
+#define is_due	false
+#else
+#define is_due	(turns >= TURNS_MAX)
 #endif
 #ifdef BREAK_NOT_DRAINED
 #define is_drained	false
@@ -286,7 +293,7 @@ inline look_at_gate()
 	:: else ->
 		quiet = (!has_received && turns > 0 -> quiet + 1 : 0);
 		if
-		:: (turns >= TURNS_MAX || quiet >= QUIET_TURNS) && version % 2 == 0 && !has_queued ->
+		:: (is_due || quiet >= QUIET_TURNS) && version % 2 == 0 && !has_queued ->
 			adopt(); may_pass = true
 		:: else -> turns = (turns < TURNS_MAX -> turns + 1 : turns)
 		fi;
@@ -523,3 +530,7 @@ active proctype Operator()
 	:: else -> break
 	od
 }
+
+#ifdef ALL_ARRIVE
+ltl all_arrive { <>(delivered == PACKETS) }
+#endif

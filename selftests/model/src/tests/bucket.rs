@@ -61,10 +61,14 @@ fn never_more_than_the_rate() {
 
 #[test]
 fn not_exchanged() {
-    super::is_found(|| model!(crate::broken::bucket_not_exchanged));
+    super::is_found("`left == right`", || {
+        model!(crate::broken::bucket_not_exchanged)
+    });
 }
 
 #[test]
 fn not_retried() {
-    super::is_found(|| model!(crate::broken::bucket_not_retried));
+    super::is_found("`left == right`", || {
+        model!(crate::broken::bucket_not_retried)
+    });
 }

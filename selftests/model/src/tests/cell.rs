@@ -59,15 +59,21 @@ fn one_at_a_time() {
 
 #[test]
 fn not_exchanged() {
-    super::is_found(|| model!(crate::broken::cell_not_exchanged::TryCell));
+    super::is_found("Concurrent write accesses", || {
+        model!(crate::broken::cell_not_exchanged::TryCell)
+    });
 }
 
 #[test]
 fn relaxed_release() {
-    super::is_found(|| model!(crate::broken::cell_relaxed_release::TryCell));
+    super::is_found("Concurrent write accesses", || {
+        model!(crate::broken::cell_relaxed_release::TryCell)
+    });
 }
 
 #[test]
 fn not_released() {
-    super::is_found(|| model!(crate::broken::cell_not_released::TryCell));
+    super::is_found("try_with(|_| ()).is_some()", || {
+        model!(crate::broken::cell_not_released::TryCell)
+    });
 }

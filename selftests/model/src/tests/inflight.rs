@@ -107,10 +107,14 @@ fn only_what_this_run_has_set() {
 
 #[test]
 fn not_cleared() {
-    super::is_found(|| model!(crate::broken::inflight_not_cleared::InFlight));
+    super::is_found("!violated.load", || {
+        model!(crate::broken::inflight_not_cleared::InFlight)
+    });
 }
 
 #[test]
 fn of_all_cpus() {
-    super::is_found(|| model!(crate::broken::inflight_of_all_cpus::InFlight));
+    super::is_found("!violated.load", || {
+        model!(crate::broken::inflight_of_all_cpus::InFlight)
+    });
 }

@@ -22,9 +22,16 @@ fn check(model: fn()) {
     builder.check(model);
 }
 
-/// Checks that some interleaving violates a property of `model`: its source is broken.
-fn is_found(model: fn()) {
+/// Checks that some interleaving violates a property of `model`, which panics with `what` then: its source
+/// is broken.
+fn is_found(what: &str, model: fn()) {
     let found = catch_unwind(AssertUnwindSafe(|| check(model)));
+    let why = found.expect_err("the model does not see what is broken");
+    let text = why
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| why.downcast_ref::<&str>().copied())
+        .unwrap_or_default();
 
-    assert!(found.is_err(), "the model does not see what is broken");
+    assert!(text.contains(what), "it panics with another thing: {text}");
 }
