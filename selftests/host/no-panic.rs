@@ -17,6 +17,7 @@ use classify::{
         Ticket,
         Vacancy, //
     },
+    drr::Drr,
     histogram,
     layers::{
         self,
@@ -35,6 +36,7 @@ use classify::{
         Hit,
         Slot, //
     },
+    train::Train,
     Bucket,
     Cache,
     Family,
@@ -86,6 +88,22 @@ pub fn cache_note(
     rule: Option<usize>,
 ) -> Option<Place> {
     cache.note(vacancy, head, stamp, rule)
+}
+
+#[no_mangle]
+pub fn cache_extra<'a>(
+    cache: &'a mut Cache<Memory<'_, cache::Slot<u64>>>,
+    ticket: Ticket,
+) -> Option<&'a mut u64> {
+    cache.extra(ticket)
+}
+
+#[no_mangle]
+pub fn cache_occupant<'a>(
+    cache: &'a Cache<Memory<'_, cache::Slot<u64>>>,
+    vacancy: Vacancy,
+) -> Option<&'a u64> {
+    cache.occupant(vacancy)
 }
 
 #[no_mangle]
@@ -168,6 +186,31 @@ pub fn bucket_take(bucket: &Bucket, local: &mut Local, rate: Rate, now: u64) -> 
 }
 
 #[no_mangle]
+pub fn drr_next(drr: &mut Drr<3>, waits: &[bool], weights: &[u32]) -> Option<usize> {
+    drr.next(
+        |queue| waits.get(queue) == Some(&true),
+        |queue| weights.get(queue).map_or(0, |weight| *weight),
+    )
+}
+
+#[no_mangle]
+pub fn drr_spend(drr: &mut Drr<3>, queue: usize, bytes: u32) {
+    drr.spend(queue, bytes);
+}
+
+#[no_mangle]
+pub fn train_keeps(
+    train: &mut Train,
+    len: u32,
+    tick: u32,
+    term: u32,
+    always: bool,
+    holds: bool,
+) -> bool {
+    train.keeps(len, tick, term, always, || holds)
+}
+
+#[no_mangle]
 pub fn histogram_bucket(value: u64) -> usize {
     histogram::bucket(value)
 }
@@ -175,4 +218,36 @@ pub fn histogram_bucket(value: u64) -> usize {
 #[no_mangle]
 pub fn histogram_least(bucket: usize) -> u64 {
     histogram::least(bucket)
+}
+
+// What has to be seen.
+
+#[no_mangle]
+pub fn panics_by_index(bytes: &[u8], at: usize) -> u8 {
+    bytes[at]
+}
+
+#[no_mangle]
+pub fn panics_by_range(bytes: &[u8], from: usize, to: usize) -> &[u8] {
+    &bytes[from..to]
+}
+
+#[no_mangle]
+pub fn panics_by_copy(to: &mut [u8], from: &[u8]) {
+    to.copy_from_slice(from);
+}
+
+#[no_mangle]
+pub fn panics_by_unwrap(value: Option<u8>) -> u8 {
+    value.unwrap()
+}
+
+#[no_mangle]
+pub fn panics_by_expect(value: Result<u8, u8>) -> u8 {
+    value.expect("")
+}
+
+#[no_mangle]
+pub fn panics_by_sum(one: u8, other: u8) -> u8 {
+    one + other
 }

@@ -174,6 +174,10 @@ impl Bound {
 
     fn measure(&self, rows: &[Row]) -> Result<(f64, u64), String> {
         let row = self.cell.find(rows)?;
+        if row.received == 0 {
+            // What is no number keeps no bound.
+            return Ok((f64::NAN, row.lost));
+        }
         let own = (self.value)(row);
         let Some((relation, others)) = &self.relative else {
             return Ok((own, row.lost));

@@ -165,3 +165,13 @@ fn all_can_be_measured() {
         }
     }
 }
+
+#[test]
+fn a_flow_that_never_arrived_keeps_no_bound() {
+    let bounds = parse("what it\np99_ns it/80/sync/high at most 60\n").unwrap();
+
+    assert!(matches!(
+        bounds[0].judge(&[row("sync", 0, 1000)]),
+        Verdict::Fails { .. }
+    ));
+}

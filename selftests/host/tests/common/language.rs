@@ -30,6 +30,7 @@ use prism_host::classify::{
         Rate,
         VniMatch, //
     },
+    table::Error as TableError,
     Addresses,
     Flow,
     Protocol,
@@ -354,9 +355,11 @@ impl Choice {
 pub fn check(text: &str) {
     let rules = rules_in(text);
     let mut choice = Choice::of(text);
-    // It refuses what takes too much memory.
-    let Ok(table) = table(&rules, choice.0) else {
-        return;
+    let table = match table(&rules, choice.0) {
+        Ok(table) => table,
+        // That takes too much memory.
+        Err(TableError::TooManyShapes) => return,
+        Err(why) => panic!("{why} in {text:?}"),
     };
     if rules.is_empty() {
         assert!(table.is_empty());
