@@ -115,6 +115,8 @@ compare() {
 	equal "$what: nothing is late" "${got[late]-none}" 0
 	# What is not the same twice with mode off proves nothing.
 	at_most "$what: mode off is the same as itself" "${got[unstable]:-$count}" $((count / 40 + 1)) "$text"
+	equal "$what: all connections have what was sent" "${got[wrong_streams]-none}" 0
+	at_least "$what: each way takes some" "$(sed -n 's/.* least_used=//p' <<<"$text")" 1
 	moved
 	note "$REPLY"
 }

@@ -55,6 +55,7 @@ shapes() {
 		esac
 	done
 	equal "$what: the same is dropped" "${got[different_drops]-none}" 0 "$(grep '^drops ' <<<"$text")"
+	at_most "$what: with mode off the same as well" "${got[unsteady_drops]-9}" 1
 	at_least "$what: something is dropped" "${got[drops]-0}" 1
 	equal "$what: nothing is written to where others look" "${got[offered_written]-none}" "${got[off_written]-0}"
 }

@@ -346,6 +346,7 @@ pub fn run(options: &Options) -> Result<()> {
     let words = options.operation.join(" ");
     let mut log = Log::open()?;
     let mut sum = Sum::default();
+    let mut goes_on = true;
 
     // What is read and run here for the first time needs more than it does later.
     let before = state.read();
@@ -365,6 +366,7 @@ pub fn run(options: &Options) -> Result<()> {
                 sum.expect(&format!("done with fault {nth}"), &state.read(), &after);
                 if !outcome.is_injected {
                     undo(options, &links)?;
+                    goes_on = false;
                     break;
                 }
                 sum.done += 1;
@@ -384,6 +386,8 @@ pub fn run(options: &Options) -> Result<()> {
         undo(options, &links).with_context(|| format!("after fault {nth}"))?;
     }
     sum.expect("at the end", &state.read(), &before);
+    ensure!(sum.refused + sum.done > 0, "no fault was injected");
+    ensure!(!goes_on, "{} tries were not enough", sum.tries);
     sum.print();
     Ok(())
 }

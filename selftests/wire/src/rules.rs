@@ -3,10 +3,13 @@
 //! Many rules at once.
 
 use std::{
-    fs,
-    io,
+    fs, io,
     path::Path,
-    time::Instant, //
+    thread,
+    time::{
+        Duration,
+        Instant, //
+    },
 };
 
 use anyhow::{
@@ -34,7 +37,7 @@ pub enum Options {
     /// Disables and removes them again.
     Remove(Many),
     /// Makes a rule and removes it again, over and over.
-    Flip(Many),
+    Flip(Flip),
     /// Writes two values to a field by turns.
     Alternate(Alternate),
 }
@@ -51,6 +54,16 @@ pub struct Many {
     /// FIELD=VALUE. In VALUE, {n} is the number of the rule from 0, {port} that plus 20000, {high}
     /// and {low} are its bytes.
     fields: Vec<String>,
+}
+
+/// Which rule, and for how long there is one.
+#[derive(Args)]
+pub struct Flip {
+    #[command(flatten)]
+    many: Many,
+    /// Milliseconds.
+    #[arg(long, default_value_t = 0)]
+    stay: u64,
 }
 
 /// What to write where.
@@ -72,9 +85,10 @@ pub fn run(options: &Options) -> Result<()> {
     match options {
         Options::Add(many) => many.each(|name, n| add(many, &name, n), &mut done)?,
         Options::Remove(many) => many.each(|name, _| remove(&name), &mut done)?,
-        Options::Flip(many) => many.each(
+        Options::Flip(Flip { many, stay }) => many.each(
             |_, n| {
                 add(many, &many.name, n)?;
+                thread::sleep(Duration::from_millis(*stay));
                 remove(&many.name)
             },
             &mut done,

@@ -288,12 +288,20 @@ fn report(
         .filter(|difference| !unstable.contains(&difference.index))
         .collect();
 
+    let streams = wanted
+        .iter()
+        .flat_map(|got| &got.lines)
+        .filter(|line| line.starts_with("stream "));
+    let (right, wrong): (Vec<_>, Vec<_>) = streams.partition(|line| line.contains("is_right=true"));
     println!(
-        "seed={} bursts={} frames={} lines={} differences={} unstable={} late={}",
+        "seed={} bursts={} frames={} refused={} lines={} streams={} wrong_streams={} differences={} unstable={} late={}",
         options.seed,
         wanted.len(),
         player.frames,
+        port::refused(),
         wanted.iter().map(|got| got.lines.len()).sum::<usize>(),
+        right.len() + wrong.len(),
+        wrong.len(),
         real.len(),
         unstable.len(),
         player.late,

@@ -13,6 +13,10 @@ use std::{
         Write, //
     },
     os::fd::AsFd,
+    sync::atomic::{
+        AtomicU64,
+        Ordering, //
+    },
 };
 
 use anyhow::Result;
@@ -99,7 +103,7 @@ impl Port {
             Self::Nic { orders, entry, .. } => {
                 let mut order = shot.shape.order(shot, *entry);
                 order.extend(&shot.frame);
-                let _ = rewound(orders, &order);
+                note(rewound(orders, &order));
                 return;
             }
         };
@@ -111,7 +115,7 @@ impl Port {
         let mut pieces = vec![IoSlice::new(&shot.header), IoSlice::new(first)];
 
         pieces.extend(rest.chunks(PIECE).map(IoSlice::new));
-        let _ = file.write_vectored(&pieces);
+        note(file.write_vectored(&pieces));
     }
 
     /// A frame from the host, if there is one.
@@ -134,6 +138,20 @@ impl Port {
 }
 
 /// Writes to a file of configfs, as a whole.
+/// How many frames a device has refused.
+static REFUSED: AtomicU64 = AtomicU64::new(0);
+
+/// The same, since it was last asked for.
+pub fn refused() -> u64 {
+    REFUSED.swap(0, Ordering::Relaxed)
+}
+
+fn note(written: std::io::Result<usize>) {
+    if written.is_err() {
+        REFUSED.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 fn rewound(file: &File, bytes: &[u8]) -> std::io::Result<usize> {
     std::os::unix::fs::FileExt::write_at(file, bytes, 0)
 }

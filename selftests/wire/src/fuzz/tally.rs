@@ -34,10 +34,14 @@ const DROPS: [&str; 14] = [
     "Udp6InCsumErrors",
 ];
 
+/// What the module counts of packets that did not go the kernel's way.
+const USED: [&str; 2] = ["completed", "served"];
+
 /// The counts of a moment, or of a pass.
 pub struct Tally {
     shapes: Vec<(String, u64, u64)>,
     drops: BTreeMap<String, u64>,
+    used: u64,
 }
 
 impl Tally {
@@ -61,7 +65,14 @@ impl Tally {
             }
         }
 
+        let mut used = 0;
+        for name in USED {
+            let count = fs::read_to_string(format!("/sys/kernel/prism/stats/{name}"))?;
+            used += count.trim_end().parse::<u64>()?;
+        }
+
         Ok(Self {
+            used,
             shapes: match options.shapes {
                 Some(_) => Port::shapes(&options.device)?,
                 None => Vec::new(),
@@ -75,6 +86,7 @@ impl Tally {
             now.1 -= then.1;
             now.2 -= then.2;
         }
+        self.used -= before.used;
         for (name, count) in &mut self.drops {
             *count -= before.drops.get(name).unwrap_or(&0);
         }
@@ -104,8 +116,9 @@ fn counters(v4: &str, v6: &str) -> Vec<(String, u64)> {
 }
 
 /// Tells of passes with `configurations`, and of one more with the first: for each shape how many packets
-/// were delivered, and taken at once, in the pass with the fewest; and which drops are others than with the
-/// first one, unless that differs from itself there.
+/// were delivered, and taken at once, in the pass with the fewest; which drops are others than with the
+/// first one, unless that differs from itself there; and how many packets were not left to the kernel in the
+/// pass with the fewest of them.
 pub fn report(configurations: &[String], tallies: &[Tally]) {
     let (Some((first, others)), Some(again)) = (tallies.split_first(), tallies.last()) else {
         return;
@@ -148,5 +161,8 @@ pub fn report(configurations: &[String], tallies: &[Tally]) {
             }
         }
     }
-    println!("drops={drops} different_drops={different} unsteady_drops={unsteady}");
+    let used = passes.iter().map(|pass| pass.used).min().unwrap_or(0);
+    println!(
+        "drops={drops} different_drops={different} unsteady_drops={unsteady} least_used={used}"
+    );
 }
