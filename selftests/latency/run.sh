@@ -122,17 +122,6 @@ clean
 # between the stages of what is received.
 ip netns exec remote ethtool -C nic1 tx-frames 0 || skip "quiet sender" "nic1 polls for what it has sent"
 trap 'ended_early; echo "not ok 1 latency"' EXIT
-if [ ! -e /sys/kernel/btf/virtio_net ]; then
-	skip "latency" "no BTF of virtio_net in this kernel"
-	echo "    1..1"
-	echo "ok 1 latency # SKIP"
-	trap - EXIT
-	softirqs
-	softirqs=$?
-	overload && [ $softirqs = 0 ]
-	exit
-fi
-
 underlay
 overlay_bridge
 compare "to a container on a bridge" to_container vni=100

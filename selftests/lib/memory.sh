@@ -76,6 +76,8 @@ memory_flat() {
 	else
 		fail "$1: memory is flat" "$wrong"
 	fi
+	# With few times only much is seen each time.
+	note "as far as more than $(((slack_objects > $2 / 2 ? slack_objects : $2 / 2) / $2)) objects of a size each time are seen"
 	note "memory: ${most[*]-}" "KiB: used +$((held["KiB used"] - held_before["KiB used"]))," \
 		"vmalloc +$((held["KiB VmallocUsed"] - held_before["KiB VmallocUsed"]))," \
 		"per CPU +$((held["KiB Percpu"] - held_before["KiB Percpu"]))," \

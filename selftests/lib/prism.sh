@@ -172,6 +172,14 @@ has_no_ingress() {
 	! command nft list hooks netdev device "$1" | grep -q '\[prism\]'
 }
 
+# interrupt: the number of that which nic0 receives by, in REPLY.
+interrupt() {
+	local device
+
+	device=$(readlink /sys/class/net/nic0/device)
+	REPLY=$(awk -v name="${device##*/}-input.0" '$NF == name { sub(":", "", $1); print $1 }' /proc/interrupts)
+}
+
 # errno write|mkdir|rmdir ...: prints ok or the name of the error.
 errno() { "$WIRE" errno "$@" 2>&1; }
 

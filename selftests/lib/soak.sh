@@ -210,12 +210,19 @@ change_gro() {
 
 # A CPU goes, or comes; the first stays.
 change_cpu() {
-	local files=(/sys/devices/system/cpu/cpu[1-9]*/online)
+	local files=(/sys/devices/system/cpu/cpu[1-9]*/online) file cpu
 
 	[ -e "${files[0]}" ] || return 0
 	pick "${files[@]}"
-	changes+=("${REPLY//[!0-9]/}")
-	echo $((1 - $(<"$REPLY"))) >"$REPLY"
+	file=$REPLY cpu=${REPLY//[!0-9]/}
+	changes+=("$cpu")
+	if [ "$(<"$file")" = 1 ]; then
+		# It goes while packets wait on it.
+		interrupt
+		printf '%x\n' $((1 << cpu)) >"/proc/irq/$REPLY/smp_affinity"
+		pause 0.02
+	fi
+	echo $((1 - $(<"$file"))) >"$file"
 }
 
 cpus_come() {

@@ -80,13 +80,18 @@ knob high_share 1
 for mode in off sync batch express; do
 	mode $mode
 	isolate 1
-	background bulk udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --source-port 41000 --port 5002 --count 0 --window 64
-	counters
-	udp4 --count $((n * 4)) --window 64
-	counted
-	arrived "beyond its share, mode $mode"
+	background bulk udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --source-port 41000 --port 5002 --count 0 --window 120
+	# More than its share comes where others wait all the while.
+	for ((tries = 0, capped = 0; tries < 8 && capped == 0; tries++)); do
+		counters
+		udp4 --count $((n * 4)) --window 120
+		counted
+		arrived "beyond its share, mode $mode"
+		capped=${delta[capped]}
+	done
 	moved
 	note "$REPLY"
+	at_least "beyond its share, mode $mode: something is capped" "$capped" 1
 	ended bulk
 	arrived "others meanwhile, mode $mode"
 	check "beyond its share, mode $mode: all that waited were served" wait_for 5 reconciles

@@ -159,18 +159,32 @@ done
 counted
 at_least "some are dropped with it" "${delta[purged]}" 1
 
-# What is held goes with its NIC, and nothing that is held later is late for that.
+# What is held goes with its NIC, and nothing that is held later is late for that. Something is held
+# while rules change, for a moment.
+change_rules() {
+	while echo 0 >"$RULES"/interactive/enabled; do
+		echo 1 >"$RULES"/interactive/enabled
+	done
+}
 counters
 for ((i = 0; i < 5; i++)); do
 	floods 2000
-	echo 0 >"$RULES"/interactive/enabled
+	change_rules &
+	changer=$!
+	pause 0.05
 	rmdir "$sim"
+	kill $changer
+	wait $changer
 	check "what is held is let through or counted when the NIC goes" wait_for 5 reconciles
 	echo 1 >"$RULES"/interactive/enabled
 	start
 done
 counted
-note "dropped with it: ${delta[dropped_held]} that were held, ${delta[purged]} that waited"
+if [ "${delta[dropped_held]}" != 0 ]; then
+	pass "some that are held are dropped with it"
+else
+	skip "some that are held are dropped with it" "the gate opened before"
+fi
 pause 11
 echo "high rate=2000 destination_port=5001 $from" >"$sim"/flows
 echo 0 >"$RULES"/interactive/enabled

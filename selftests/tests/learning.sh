@@ -62,6 +62,7 @@ bridge fdb add $static_mac dev vx100 dst $other_ip static
 for mode in off sync; do
 	mode $mode
 	wire inject valid --only plain-v4 --source-mac $static_mac
+	at_least "a packet that contradicts a static entry comes in mode $mode" "${got[arrived]-0}" "${got[sent]-1}"
 	equal "a packet that contradicts a static entry is dropped in mode $mode" \
 		"$(grep -c ^got <<<"$report")" 0
 done

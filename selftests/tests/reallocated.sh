@@ -85,9 +85,12 @@ differential_rules
 echo tap0 >"$PRISM"/devices
 scale 20 20 1000
 count=$REPLY
+fault_attribute fail_skb_realloc times $most
 heads_move 1
 compare "all kinds of frames" "$count" --pieces
 heads_move 0
+moved_heads
+at_least "all kinds of frames: heads move" "$REPLY" "$count"
 all_moved "all kinds of frames" completed decapsulated delivered accelerated served kept
 faults_over
 finish

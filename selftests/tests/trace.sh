@@ -88,10 +88,15 @@ mode sync
 udp4 --count 3
 udp6 --count 3
 
-trace_on net:netif_receive_skb
+trace_on net:netif_receive_skb prism:prism_classify prism:prism_deliver
+udp4 --count 5
+at_least "what is looked at is told" "$(grep -c 'prism_' "$trace")" 10
+echo 0 >"$trace_dir"/events/prism/enable
+: >"$trace"
 udp4 --count 5
 trace_off
 equal "nothing is told while nobody looks" "$(grep -c 'prism_' "$trace")" 0
+at_least "but of others" "$(grep -c 'netif_receive_skb' "$trace")" 5
 lacking=
 for file in "$PRISM"/stats/*; do
 	grep -q "\"${file##*/}\"" "$events/prism_fallback/format" || lacking+=" ${file##*/}"
