@@ -24,6 +24,7 @@ shell_files() {
 }
 
 mapfile -t crates < <(files '*Cargo.lock' | xargs -r -n 1 dirname)
+[ ${#crates[@]} -gt 0 ] || die "git does not list the files"
 
 # run NAME: one check, silent when it passes.
 run() {
@@ -104,7 +105,9 @@ check_module() {
 	mkdir -p build
 	rm -rf build/*-clippy
 	{
-		CLIPPY=1 scripts/build.sh stock && CLIPPY=1 scripts/build.sh stock simnic
+		CLIPPY=1 scripts/build.sh stock && CLIPPY=1 scripts/build.sh stock simnic &&
+			# With what is for that kernel only.
+			CLIPPY=1 scripts/build.sh debug && CLIPPY=1 scripts/build.sh debug failable
 	} >"$log" 2>&1 || { cat "$log"; return 1; }
 	! grep -qE '^warning|: warning:' "$log" || { cat "$log"; return 1; }
 }
@@ -115,10 +118,14 @@ check_forbid_unsafe() {
 }
 
 check_clippy() {
-	local crate
+	local crate features
 
 	for crate in "${crates[@]}"; do
-		cargo clippy --quiet --manifest-path "$crate/Cargo.toml" --all-targets --locked -- -D warnings
+		# Fuzzers are linked by fuzz.sh alone.
+		features=()
+		! grep -q '^fuzz = ' "$crate/Cargo.toml" || features=(--features fuzz)
+		cargo clippy --quiet --manifest-path "$crate/Cargo.toml" --workspace --all-targets "${features[@]}" --locked \
+			-- -D warnings
 	done
 }
 
@@ -126,7 +133,7 @@ check_rustdoc() {
 	local crate
 
 	for crate in "${crates[@]}"; do
-		RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --document-private-items --locked \
+		RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --document-private-items --locked --workspace \
 			--manifest-path "$crate/Cargo.toml"
 	done
 	scripts/rustdoc.sh
@@ -144,15 +151,15 @@ check_abi() {
 	return $bad
 }
 
-# Links and paths that a document names are there.
+# Links, and files that a document shows, are there.
 check_links() {
 	local f link bad=0
 
 	while read -r f; do
 		while read -r link; do
 			[ -e "$(dirname "$f")/$link" ] || [ -e "$link" ] || { echo "$f: $link is not there"; bad=1; }
-		done < <(grep -oE '\]\([^):#]+' "$f" | cut -c3-)
-	done < <(files '*.md')
+		done < <(sed -nE 's/^ *\.\. (literalinclude|figure):: *//p' "$f"; grep -oE '\]\([^):#]+' "$f" | cut -c3-)
+	done < <(files '*.md' '*.rst')
 	return $bad
 }
 
@@ -160,7 +167,7 @@ all="spdx whitespace shellcheck rustfmt spelling c forbid_unsafe module clippy r
 [ $# -gt 0 ] || read -r -a words <<<"$all"
 [ $# -gt 0 ] || set -- "${words[@]}"
 # Here, as the output of a check is seen only if it fails.
-[[ " $* " != *" module "* ]] || scripts/kernel.sh stock >/dev/null
+[[ " $* " != *" module "* ]] || { scripts/kernel.sh stock && scripts/kernel.sh debug; } >/dev/null
 scripts/dependencies.sh take "${crates[@]}"
 for name; do
 	run "$name"

@@ -457,8 +457,10 @@ tables() {
 	echo
 	printf '%-10s %-28s %8s %8s %8s\n' guest kernel passed failed skipped
 	for guest in "${guests[@]}"; do
-		passed='' failed='' skipped=''
-		read -r passed failed skipped <"$logs/$guest.sums" || :
+		# A guest's own verdict has a line of its own.
+		read -r passed failed skipped < <(
+			awk '{ p += $1; f += $2; s += $3 } END { if (NR) print p, f, s }' "$logs/$guest.sums" 2>/dev/null
+		) || passed='' failed='' skipped=''
 		printf '%-10s %-28s %8s %8s %8s\n' "$guest" "$(<"$(kernel_dir "$(kernel_of "$guest")")/release")" \
 			"${passed:--}" "${failed:--}" "${skipped:--}"
 	done
