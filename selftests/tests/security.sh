@@ -133,6 +133,8 @@ if has_nic 2; then
 	END
 	address nic2 c3 192.168.12.1 fd00:12::1
 	address nic3 remote 192.168.12.2 fd00:12::2
+	# Both ends learn addresses; until then even the kernel does not keep the order.
+	wire udp --from remote --to c3 --source 192.168.12.2 --destination 192.168.12.1 --count 3
 	counters
 	wire udp --from remote --to c3 --source 192.168.12.2 --destination 192.168.12.1 --count 20
 	counted
