@@ -339,34 +339,35 @@ fn names(dir: &Path) -> Result<Vec<String>, Error> {
 
 /// Writes a value at once, as the files want it.
 fn write(path: &Path, text: &str, what: impl FnOnce() -> String) -> Result<(), Error> {
-    // A file is not made where there is none. An empty write does not reach the module.
-    let mut options = File::options();
-    let file = options.write(true).truncate(true).open(path);
+    // An empty write does not reach the module.
+    overwrite(path, &format!("{text}\n")).map_err(|why| {
+        let errno = Errno::from_raw(why.raw_os_error().unwrap_or(0));
+        let reason = match errno {
+            Errno::EACCES | Errno::EPERM => return Error::Denied(path.to_owned()),
+            Errno::ENODEV => "no device has that name".to_owned(),
+            Errno::ENOENT => "the module that is loaded has no such file".to_owned(),
+            Errno::EBUSY => {
+                "a hook that the packet path needs cannot be had, or the rule is enabled".to_owned()
+            }
+            Errno::E2BIG => {
+                "the enabled rules have too many combinations of fields, or are too many".to_owned()
+            }
+            Errno::EIO => {
+                "the module has turned itself off; /sys/kernel/prism/broken says why".to_owned()
+            }
+            Errno::EOPNOTSUPP => "this kernel cannot do that".to_owned(),
+            _ => why.to_string(),
+        };
 
-    file.and_then(|mut file| file.write_all(format!("{text}\n").as_bytes()))
-        .map_err(|why| {
-            let errno = Errno::from_raw(why.raw_os_error().unwrap_or(0));
-            let reason = match errno {
-                Errno::EACCES | Errno::EPERM => return Error::Denied(path.to_owned()),
-                Errno::ENODEV => "no device has that name".to_owned(),
-                Errno::ENOENT => "the module that is loaded has no such file".to_owned(),
-                Errno::EBUSY => {
-                    "a hook that the packet path needs cannot be had, or the rule is enabled"
-                        .to_owned()
-                }
-                Errno::E2BIG => {
-                    "the enabled rules have too many combinations of fields, or are too many"
-                        .to_owned()
-                }
-                Errno::EIO => {
-                    "the module has turned itself off; /sys/kernel/prism/broken says why".to_owned()
-                }
-                Errno::EOPNOTSUPP => "this kernel cannot do that".to_owned(),
-                _ => why.to_string(),
-            };
+        refused(what(), format!("{reason} (the kernel's log may say more)"))
+    })
+}
 
-            refused(what(), format!("{reason} (the kernel's log may say more)"))
-        })
+/// Writes a file that is there; none is made.
+fn overwrite(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = File::options().write(true).truncate(true).open(path)?;
+
+    file.write_all(text.as_bytes())
 }
 
 #[cfg(test)]
