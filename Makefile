@@ -3,6 +3,7 @@
 # make                 build prism.ko for the stock kernel (KERNEL=7.3 or 7.2)
 # make KDIR=/path      build it for any prepared kernel tree with CONFIG_RUST,
 #                      with this machine's tools (TOOLROOT=1: the tool root's)
+# make debug           build it for the debug kernel
 # make install         copy it to /lib/modules (INSTALL_MOD_PATH is put before)
 # make tools           build prismctl and prismd, their manual pages and completions:
 #                      build/tools
@@ -12,8 +13,8 @@
 # make check           formats, lints, licences, documents
 # make test            host tests, then guests on the stock and a debug kernel, in
 #                      twelve minutes
-# make test-more       the rest on the stock kernel, more on the debug kernel, instructions
-#                      of a packet's way, a scenario of the bench
+# make test-more       the rest on the stock kernel, more on the debug kernel, spin's models,
+#                      instructions of a packet's way, a scenario of the bench
 # make test-matrix     all of it, and on more kernels: 7.2, cloud, PREEMPT_RT,
 #                      eight CPUs, KCSAN; prints which kernel passed what
 # make soak            everything changes at random under traffic, for 30 minutes in

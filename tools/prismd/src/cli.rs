@@ -16,8 +16,8 @@ use clap::{
 /// Makes rules of the kernel module prism from the labels of Docker's containers.
 ///
 /// A container with the label io.prism.class=CLASS has rules of that class for what comes to it through
-/// overlay networks and published ports, as long as it runs. io.prism.ports=6379/tcp,8000-8100/udp names
-/// its ports, without which all are meant; io.prism.rate=50000 is the rate of each rule in packets a
+/// overlay networks, published ports and bridges that are routed, as long as it runs.
+/// io.prism.ports=6379/tcp,8000-8100/udp names its ports, without which all are meant; io.prism.rate=50000 is the rate of each rule in packets a
 /// second, and io.prism.dscp=ef is what packets must have.
 ///
 /// Only rules that the daemon has made are changed and removed. They are known by their names, which
@@ -46,13 +46,14 @@ pub(crate) struct Cli {
     /// What to log: messages that are at least that important.
     #[arg(long, value_name = "LEVEL", env = "PRISMD_LOG", default_value = "info")]
     pub(crate) log: Level,
-    /// Make the rules those of the containers that run now, and exit.
+    /// Make the rules those of the containers that run now, and exit: with 2 if not all was done.
     #[arg(long, conflicts_with_all = ["check", "remove"])]
     pub(crate) once: bool,
-    /// Show what --once would change, and exit: with 1 if anything, or if a label is wrong.
+    /// Show what --once would change, and exit: with 1 if anything, or if a label is wrong or Docker does not
+    /// tell of a container.
     #[arg(long, conflicts_with = "remove")]
     pub(crate) check: bool,
-    /// Remove all rules that the daemon has made, and exit. Docker is not asked.
+    /// Remove all rules that the daemon has made, and exit: with 2 if some stay. Docker is not asked.
     #[arg(long)]
     pub(crate) remove: bool,
 }
