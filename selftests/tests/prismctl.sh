@@ -235,6 +235,36 @@ as_nobody mode off 2>/dev/null || status=$?
 equal "others do not set it" "$status" 2
 equal "which is as before" "$(everything)" "$before"
 
+# says DESCRIPTION FILTER EXPECTED ARG...: what JSON there is, of the output or of what it complains of.
+says() {
+	local what=$1 filter=$2 expected=$3
+	shift 3
+
+	ctl --json "$@"
+	equal "JSON, $what" "$(jq -rc "$filter" <<<"$out$complaint" 2>&1)" "$expected" "$out" "$complaint"
+}
+says "a rule that comes" '.[0] | "\(.rule) \(.from) \(.to)"' "json null json vni=7 class=high (disabled)" rule add json vni=7 --disabled
+equal "which is disabled" "$(of_rule json enabled)" 0
+says "one that changes" '.[0].to' "json vni=7 class=bulk (disabled)" rule set json class=bulk
+says "one that is shown" '"\(.name) \(.class) \(.enabled)"' "json bulk false" rule show json
+says "one that goes" '.[0] | "\(.rule) \(.to)"' "json null" rule del json
+says "the mode" .mode sync mode
+says "another mode" '.[0] | "\(.knob) \(.from) \(.to)"' "mode sync batch" mode batch
+says "the one before" 'length' 1 set mode=sync
+says "isolation" .isolate 1 isolate
+says "isolation as it is" 'length' 0 isolate on
+says "what is saved" '.file | split("\n") | map(select(. == "[rules.flow]")) | length' 1 save
+says "what differs" '.[0] | "\(.rule) \(.from)"' "other null" diff --keep $dir/other.toml
+says "a file that is applied" 'length' 0 apply $dir/saved.toml
+says "a bad file" '"\(.error), \(.problems[0] | "\(.line) \(.column) \(.what)")"' \
+	'the file is wrong, and nothing was changed, 4 1 rule a, no field is called "rat"; is it rate?' apply $dir/bad.toml
+says "what is refused" .error 'there is no rule none' rule del none
+ctl --color always rule list
+matches "colours are had in files, too" "$out" $'\e\[1m.*NAME'
+does "counters are shown" stats --all
+matches "also those that are zero" "$out" " 0  kept "
+equal "and all is as before" "$(everything)" "$before"
+
 does "rules are removed" rule del flow
 equal "none is left" "$(cd "$RULES" && echo *)" '*'
 does "all is turned off" set mode=off isolate=off quantum=2 accelerate=high

@@ -31,7 +31,7 @@ equal "without a terminal it says what to do" "$status $complaint" \
 	"2 prismctl: standard output is no terminal: prismctl top --once, or --batch TIMES"
 ctl --json top
 equal "nor is there a screen of JSON" "$status $complaint" \
-	"2 prismctl: a screen is no JSON: prismctl --json top --once, or --batch TIMES"
+	'2 {"error":"a screen is no JSON: prismctl --json top --once, or --batch TIMES"}'
 ctl top --once --latency
 equal "text is printed" "$status $complaint" "0 "
 for title in rules CPUs latency "host drops"; do

@@ -14,6 +14,10 @@ use prism_config::{
     Failure,
     Problems, //
 };
+use serde_json::{
+    json,
+    Value, //
+};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -23,7 +27,7 @@ pub(crate) enum Error {
     Value(String),
     #[error(transparent)]
     Failure(#[from] Failure),
-    #[error("the file is wrong, and nothing was changed\n{}", in_file(.path, .problems))]
+    #[error("{WRONG_FILE}\n{}", in_file(.path, .problems))]
     File { path: PathBuf, problems: Problems },
     #[error("{}: {why}", .path.display())]
     Io { path: PathBuf, why: io::Error },
@@ -51,7 +55,29 @@ impl Error {
             _ => 2,
         }
     }
+
+    /// The same as the text, with what is wrong with a file by its places.
+    pub(crate) fn as_json(&self) -> Value {
+        match self {
+            Self::File { path, problems } => {
+                let problems = problems.0.iter().map(|problem| {
+                    json!({
+                        "file": path.to_string_lossy(),
+                        "line": problem.line,
+                        "column": problem.column,
+                        "what": problem.what,
+                        "text": problem.text,
+                    })
+                });
+
+                json!({ "error": WRONG_FILE, "problems": problems.collect::<Vec<_>>() })
+            }
+            _ => json!({ "error": self.to_string() }),
+        }
+    }
 }
+
+const WRONG_FILE: &str = "the file is wrong, and nothing was changed";
 
 /// What is wrong, as compilers tell it, so that editors find the place.
 fn in_file(path: &Path, Problems(problems): &Problems) -> String {
@@ -60,4 +86,40 @@ fn in_file(path: &Path, Problems(problems): &Problems) -> String {
         .map(|problem| format!("{}:{problem}", path.display()));
 
     lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use prism_config::State;
+
+    use super::*;
+
+    #[test]
+    fn json_has_the_places() {
+        let error = Error::File {
+            path: "prism.toml".into(),
+            problems: State::from_file(b"quantum = 1\nmode = \"fast\"\n").unwrap_err(),
+        };
+        let json = error.as_json();
+        let problem = &json["problems"][0];
+
+        assert_eq!(json["error"], WRONG_FILE);
+        assert_eq!(json["problems"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            (&problem["file"], &problem["line"], &problem["column"]),
+            (&json!("prism.toml"), &json!(2), &json!(8))
+        );
+        assert_eq!(problem["text"], "mode = \"fast\"");
+        assert!(error.to_string().contains("prism.toml:2:8: "));
+        assert!(error
+            .to_string()
+            .contains(problem["what"].as_str().unwrap()));
+    }
+
+    #[test]
+    fn json_has_the_text() {
+        let error = Error::Value("no".into());
+
+        assert_eq!(error.as_json(), json!({ "error": "no" }));
+    }
 }

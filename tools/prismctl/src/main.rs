@@ -46,7 +46,11 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(why) => {
-            writeln!(std::io::stderr(), "prismctl: {why}").ok();
+            if out.is_json() {
+                writeln!(std::io::stderr(), "{}", why.as_json()).ok();
+            } else {
+                writeln!(std::io::stderr(), "prismctl: {why}").ok();
+            }
             ExitCode::from(why.status())
         }
     }

@@ -61,8 +61,13 @@ pub(super) fn apply(out: &mut Output, file: &ConfigFile) -> Result<(), Error> {
         plan
     };
 
-    // Others need not wait for who reads this, nor is anything refused where nobody can.
-    match show(out, &plan) {
+    show_done(out, &plan)
+}
+
+/// The changes of a plan that was carried out. Others need not wait for who reads this, nor is anything
+/// refused where nobody can.
+pub(super) fn show_done(out: &mut Output, plan: &Plan) -> Result<(), Error> {
+    match show(out, plan) {
         Err(Error::Output(why)) if why.kind() != io::ErrorKind::BrokenPipe => {
             writeln!(io::stderr(), "prismctl: all was applied; output: {why}").ok();
             Ok(())

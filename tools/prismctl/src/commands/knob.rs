@@ -36,7 +36,7 @@ pub(super) fn show_or_set(
     let knob = find(name)?;
 
     match value {
-        Some(value) => turn(&[(knob, value.as_str())]),
+        Some(value) => turn(out, &[(knob, value.as_str())]),
         None => {
             let value = Module::open()?.value(knob.name)?;
             let values = BTreeMap::from([(knob.name, &value)]);
@@ -89,17 +89,17 @@ pub(super) fn get(out: &mut Output, names: &[String]) -> Result<(), Error> {
 }
 
 /// Several at once.
-pub(super) fn set(values: &[String]) -> Result<(), Error> {
+pub(super) fn set(out: &mut Output, values: &[String]) -> Result<(), Error> {
     let values = values.iter().map(|text| {
         let (name, value) = pair(text)?;
 
         Ok((find(name)?, value))
     });
 
-    turn(&values.collect::<Result<Vec<_>, Error>>()?)
+    turn(out, &values.collect::<Result<Vec<_>, Error>>()?)
 }
 
-fn turn(values: &[(&Knob, &str)]) -> Result<(), Error> {
+fn turn(out: &mut Output, values: &[(&Knob, &str)]) -> Result<(), Error> {
     let checked = values.iter().map(|(knob, text)| {
         let refused =
             |why| Error::Value(format!("{}=\"{}\": {why}", knob.name, text.escape_debug()));
@@ -108,7 +108,7 @@ fn turn(values: &[(&Knob, &str)]) -> Result<(), Error> {
     });
     let checked: Vec<_> = checked.collect::<Result<_, Error>>()?;
 
-    change(|state| {
+    change(out, |state| {
         state.knobs.extend(checked);
         Ok(())
     })

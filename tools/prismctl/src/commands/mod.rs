@@ -50,15 +50,15 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<ExitCode, Error>
             name,
             fields,
             disabled,
-        }) => rule::add(&name, &fields, disabled)?,
-        Command::Rule(Rule::Set { name, fields }) => rule::set(&name, &fields)?,
-        Command::Rule(Rule::Del { names }) => rule::del(&names)?,
+        }) => rule::add(out, &name, &fields, disabled)?,
+        Command::Rule(Rule::Set { name, fields }) => rule::set(out, &name, &fields)?,
+        Command::Rule(Rule::Del { names }) => rule::del(out, &names)?,
         Command::Rule(Rule::List) => rule::list(out)?,
         Command::Rule(Rule::Show { name }) => rule::show(out, &name)?,
         Command::Mode { mode } => knob::show_or_set(out, "mode", mode)?,
         Command::Isolate { isolate } => knob::show_or_set(out, "isolate", isolate)?,
         Command::Get { knobs } => knob::get(out, &knobs)?,
-        Command::Set { values } => knob::set(&values)?,
+        Command::Set { values } => knob::set(out, &values)?,
         Command::Apply { file, check: true } => config::check(&file)?,
         Command::Apply { file, check: false } => config::apply(out, &file)?,
         Command::Save { file } => config::save(out, file)?,
@@ -87,19 +87,29 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<ExitCode, Error>
     Ok(ExitCode::SUCCESS)
 }
 
-/// Has `f` change a copy of the rules and say which knobs are turned, and then makes it like that.
-fn change(f: impl FnOnce(&mut State) -> Result<(), Error>) -> Result<(), Error> {
+/// Has `f` change a copy of the rules and say which knobs are turned, and then makes it like that. Who
+/// wants JSON is told what has changed.
+fn change(out: &mut Output, f: impl FnOnce(&mut State) -> Result<(), Error>) -> Result<(), Error> {
     let module = Module::open()?;
-    let _lock = lock()?;
-    let now = module.state()?;
-    // Knobs that are not touched are not wanted otherwise.
-    let mut wanted = State {
-        rules: now.rules.clone(),
-        ..State::default()
+    let plan = {
+        let _lock = lock()?;
+        let now = module.state()?;
+        // Knobs that are not touched are not wanted otherwise.
+        let mut wanted = State {
+            rules: now.rules.clone(),
+            ..State::default()
+        };
+
+        f(&mut wanted)?;
+        let plan = Plan::new(&now, &wanted, |_| false);
+        carry_out(&plan, &module)?;
+        plan
     };
 
-    f(&mut wanted)?;
-    carry_out(&Plan::new(&now, &wanted, |_| false), &module)
+    if out.is_json() {
+        config::show_done(out, &plan)?;
+    }
+    Ok(())
 }
 
 /// Waits until nobody else changes the configuration.

@@ -60,12 +60,17 @@ impl Shown {
 }
 
 /// A new one.
-pub(super) fn add(name: &str, fields: &[String], is_disabled: bool) -> Result<(), Error> {
+pub(super) fn add(
+    out: &mut Output,
+    name: &str,
+    fields: &[String],
+    is_disabled: bool,
+) -> Result<(), Error> {
     rule::check_name(name.as_bytes()).map_err(|why| refused(name, why))?;
     if is_of_daemon(name) {
         return Err(refused(name, NOT_YOURS));
     }
-    change(|state| {
+    change(out, |state| {
         if state.rules.contains_key(name) {
             return Err(prism_config::Error::IsRule(name.to_owned()).into());
         }
@@ -79,16 +84,16 @@ pub(super) fn add(name: &str, fields: &[String], is_disabled: bool) -> Result<()
 }
 
 /// Fields of one that is there.
-pub(super) fn set(name: &str, fields: &[String]) -> Result<(), Error> {
-    change(|state| match state.rules.get_mut(name) {
+pub(super) fn set(out: &mut Output, name: &str, fields: &[String]) -> Result<(), Error> {
+    change(out, |state| match state.rules.get_mut(name) {
         Some(rule) => fill(name, rule, fields),
         None => Err(prism_config::Error::NoRule(name.to_owned()).into()),
     })
 }
 
 /// Several, all or none of them.
-pub(super) fn del(names: &[String]) -> Result<(), Error> {
-    change(|state| {
+pub(super) fn del(out: &mut Output, names: &[String]) -> Result<(), Error> {
+    change(out, |state| {
         for name in names {
             if state.rules.remove(name).is_none() {
                 return Err(prism_config::Error::NoRule(name.to_owned()).into());
