@@ -163,7 +163,13 @@ check_links() {
 	return $bad
 }
 
-all="spdx whitespace shellcheck rustfmt spelling c forbid_unsafe module clippy rustdoc abi links"
+# How often each promise's tests have run is what the table of the matrix says.
+check_promises() {
+	awk -f scripts/promises.awk Documentation/matrix.txt Documentation/reliability.rst |
+		diff Documentation/reliability.rst -
+}
+
+all="spdx whitespace shellcheck rustfmt spelling c forbid_unsafe module clippy rustdoc abi links promises"
 [ $# -gt 0 ] || read -r -a words <<<"$all"
 [ $# -gt 0 ] || set -- "${words[@]}"
 # Here, as the output of a check is seen only if it fails.

@@ -10,6 +10,7 @@
  * has no memory for a module's jump labels.
  */
 #include <linux/configfs.h>
+#include <linux/debugfs.h>
 #include <linux/error-injection.h>
 #include <linux/kobject.h>
 #include <linux/module.h>
@@ -24,6 +25,8 @@
 
 ALLOW_ERROR_INJECTION(alloc_netdev_dummy, NULL);
 ALLOW_ERROR_INJECTION(configfs_register_subsystem, ERRNO);
+ALLOW_ERROR_INJECTION(debugfs_create_dir, ERRNO);
+ALLOW_ERROR_INJECTION(debugfs_create_file_full, ERRNO);
 ALLOW_ERROR_INJECTION(gro_find_receive_by_type, NULL);
 ALLOW_ERROR_INJECTION(kobject_create_and_add, NULL);
 ALLOW_ERROR_INJECTION(nf_register_net_hook, ERRNO);
