@@ -51,21 +51,24 @@ memory_before() {
 	done
 }
 
-# memory_flat DESCRIPTION TIMES: it has not grown since, though something happened so
-# often. Half of the times would leave an object of any size, or a page, behind; less
+# memory_flat DESCRIPTION TIMES [CACHE OBJECTS]: it has not grown since, though something happened
+# so often. Half of the times would leave an object of any size, or a page, behind; less
 # than the slack is chance: what is in use at a moment. The debug kernel keeps who last
-# gave up a device or a namespace: 128 for each of these, and notes of all objects.
+# gave up a device or a namespace: 128 for each of these, and notes of all objects. In CACHE
+# the kernel itself leaves so many each time.
 slack_objects=400 slack_kib=8192
 [ -z "$DEBUG_KERNEL" ] || slack_objects=$((400 + 128 * 20)) slack_kib=16384
 memory_flat() {
-	local what grown limit wrong='' most=()
+	local what grown limit wrong='' most=() times
 
 	take_stock
 	for what in "${!held[@]}"; do
 		[ "$what" != "KiB at hand" ] || continue
 		grown=$((held[$what] - ${held_before[$what]:-0}))
+		times=$2
+		[ "$what" != "objects ${3-}" ] || times=$((2 * $4 * times))
 		case $what in
-		objects*) limit=$(($2 / 2 > slack_objects ? $2 / 2 : slack_objects)) ;;
+		objects*) limit=$((times / 2 > slack_objects ? times / 2 : slack_objects)) ;;
 		*) limit=$(($2 * 2 > slack_kib ? $2 * 2 : slack_kib)) ;;
 		esac
 		[ $grown -le $limit ] || wrong+="$grown more $what, of ${held_before[$what]:-0}; "
