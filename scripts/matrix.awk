@@ -50,7 +50,7 @@ FNR == 1 {
 END {
 	printf "%-18s", "test"
 	for (k = 1; k <= n_kernels; k++)
-		printf " %8s", kernels[k]
+		printf " %9s", kernels[k]
 	print ""
 	for (t = 1; t <= n_tests; t++) {
 		# In the order of their names.
@@ -61,7 +61,7 @@ END {
 		delete known[least]
 		printf "%-18s", least
 		for (k = 1; k <= n_kernels; k++)
-			printf " %8s", cell(least, kernels[k])
+			printf " %9s", cell(least, kernels[k])
 		print ""
 	}
 }

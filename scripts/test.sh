@@ -15,12 +15,14 @@
 #   matrix   host, models, stock, debug with what takes longest there, latency and bench, and
 #   7.2      the stock kernel of that series
 #   cloud    the distribution's kernel for virtual machines
+#   7.2-cloud  that of the other series
 #   rt       its kernel with PREEMPT_RT
 #   cpus     the stock kernel with eight CPUs of 64 that may be there
 #   kcsan    a kernel that finds data races, and traps where C is not defined
 # and, in none of these,
 #   soak     everything changes for SOAK minutes (30), after 1,000 cycles of the module
-#            and of devices and 10,000 of rules; both kernels, with four CPUs
+#            and of devices and 10,000 of rules, and after each single call has failed that
+#            the control plane makes; both kernels, with four CPUs
 #   deb      the Debian packages on a clean system, across an upgrade of its kernel; as root
 #   docker   two guests with the Docker engine: the latency of a service that has a label, which
 #            is to be three times lower than vanilla's, and checks of Docker's and other networks
@@ -38,7 +40,7 @@
 cd "$PRISM_SRC"
 # Guests have kernels of their own.
 unset KDIR
-parts=(host models quick slow stock debug latency bench 7.2 cloud rt cpus kcsan soak deb docker)
+parts=(host models quick slow stock debug latency bench 7.2 cloud 7.2-cloud rt cpus kcsan soak deb docker)
 is_matrix='' is_more=''
 case $* in
 '') set -- host quick ;;
@@ -48,7 +50,7 @@ more)
 	;;
 matrix)
 	is_matrix=1
-	set -- host models stock debug latency bench 7.2 cloud rt cpus kcsan
+	set -- host models stock debug latency bench 7.2 cloud 7.2-cloud rt cpus kcsan
 	;;
 esac
 for part; do
@@ -173,13 +175,13 @@ crates() { find selftests tools -name target -prune -o -name Cargo.lock -printf 
 with_kernel() {
 	local series=${KERNEL-}
 
-	[ "$1" != 7.2 ] || series=7.2
+	[[ $1 != 7.2* ]] || series=7.2
 	shift
 	KERNEL=$series "$@"
 }
 
 # flavour_of KERNEL
-flavour_of() { [ "$1" = 7.2 ] && echo stock || echo "$1"; }
+flavour_of() { [ "$1" = 7.2 ] && echo stock || echo "${1#7.2-}"; }
 
 # kernel_dir KERNEL: where it is.
 kernel_dir() { with_kernel "$1" scripts/kernel.sh "$(flavour_of "$1")"; }
@@ -255,7 +257,7 @@ all_have_lines() {
 kernel_of() {
 	case $1 in
 	debug*) echo debug ;;
-	7.2 | cloud | rt | kcsan) echo "$1" ;;
+	7.2 | cloud | 7.2-cloud | rt | kcsan) echo "$1" ;;
 	*) echo stock ;;
 	esac
 }
@@ -333,15 +335,15 @@ guest_tests() {
 		rt)
 			[ -z "$is_matrix" ] || PRISM_BRIEF=1 tests=${tests:-$(tests_with -tools -fields)}
 			;;
-		cloud)
+		cloud | 7.2-cloud)
 			[ -z "$is_matrix" ] || PRISM_BRIEF=1 tests=${tests:-$(tests_with -tools -slow)}
 			;;
 		soak | debug-soak)
 			# In slices, as QEMU may end a guest at any time.
 			slices=$(((${SOAK:-30} * 60 + soak_slice - 1) / soak_slice))
-			tests=${tests:-reload lifetimes$(printf ' soak%.0s' $(seq $slices))}
+			tests=${tests:-reload lifetimes faults$(printf ' soak%.0s' $(seq $slices))}
 			PRISM_THOROUGH=1 SOAK_SECONDS=$soak_slice TEST_LIMIT=7200
-			args+=(--smp 4 --timeout $((7200 * 2 + slices * soak_slice * 2)))
+			args+=(--smp 4 --timeout $((7200 * 3 + slices * soak_slice * 2)))
 			;;
 		esac
 		args+=(--net "virtio,e1000e,rtl8139" --append "kunit.enable=1 kunit.autorun=0")
@@ -397,7 +399,7 @@ guests_of() {
 all_have_lines
 # What takes longest starts first.
 guests=()
-for part in soak debug kcsan cpus rt stock quick slow 7.2 cloud latency; do
+for part in soak debug kcsan cpus rt stock quick slow 7.2 cloud 7.2-cloud latency; do
 	[[ " $* " != *" $part "* ]] || read -r -a guests <<<"${guests[*]} $(guests_of $part)"
 done
 # Not in what follows, whose output goes to logs.
@@ -478,5 +480,6 @@ done
 for name in "${guests[@]}"; do
 	[ -s "$logs/$name.sums" ] || echo 0 1 0 >"$logs/$name.sums"
 done
+echo "# in $((SECONDS / 60)) minutes and $((SECONDS % 60)) seconds"
 cat "$logs"/*.sums | awk '{ p += $1; f += $2; s += $3 }
 	END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit !(p && !f) }'
