@@ -17,13 +17,13 @@ btf='' apart='' own_cb='' seen='' routed='' host='' first=''
 noted() { bpftool -j map dump name "$1.bss"; }
 
 # records ARRAY: of what was noted, the fields that are not zero, each kind of packet once, with
-# how often it was seen. A hash is another one for each socket that sends. With `own_cb`, what
-# is in the control block is GRO's in mode off, too.
+# how often it was seen. A hash is another one for each socket that sends, but for that of
+# bpf/marks.bpf.c. With `own_cb`, what is in the control block is GRO's in mode off, too.
 records() {
 	jq -r --arg array "$1" --arg count "$1_count" '
 		[.[0].formatted.value[".bss"][]] | add | .[$count] as $n | .[$array][:$n][]
 		| to_entries | map(select(.value != 0) | "\(.key)=\(.value)") | join(" ")' |
-		sed "s/\bhash=[0-9]*/hash/${own_cb:+; s/ cb=[0-9]*//}" | sort | uniq -c
+		sed "s/\bhash=43981\b/the host's hash/; s/\bhash=[0-9]*/hash/${own_cb:+; s/ cb=[0-9]*//}" | sort | uniq -c
 }
 
 # flows COUNT: what is looked at.
@@ -157,6 +157,23 @@ for mode in sync batch express; do
 done
 kill $stamps
 nft flush ruleset
+
+# All that the host's tc programs may write, of the outer packet and of the inner one.
+marks() { bpftool -j map dump name marks.bss | jq '[.[0].formatted.value[".bss"][]] | add | .marks_count'; }
+bpftool prog loadall "$SELFTESTS"/bin/marks.o ${probes}_marks
+for device in nic0 vx100; do
+	tc qdisc add dev $device clsact
+	tc filter add dev $device ingress bpf direct-action object-pinned ${probes}_marks/prism_marks ||
+		fail "the tc program of $device is attached"
+	known "tc marks at $device"
+	for mode in sync batch express; do
+		mode $mode
+		before=$(marks)
+		same_as_off "tc marks at $device, mode $mode"
+		at_least "tc marks at $device, mode $mode: packets were marked" $(($(marks) - before)) $((packets * 4))
+	done
+	tc qdisc del dev $device clsact
+done
 clean
 
 # A VXLAN device that is the container's own: nothing scrubs a priority there.
