@@ -222,7 +222,15 @@ impl Target for Module {
 
         for field in Field::ALL {
             let path = dir.join(field.name());
-            let text = read(&path).map_err(|why| or_gone(why, name, &dir))?;
+            let text = match read(&path) {
+                // A module that is older does not have all.
+                Err(Error::Read { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound && dir.is_dir() =>
+                {
+                    continue
+                }
+                text => text.map_err(|why| or_gone(why, name, &dir))?,
+            };
 
             field
                 .set(&mut rule, &text)
@@ -489,6 +497,17 @@ mod tests {
             "high_share=5: the module that is loaded has no such file (the kernel's log may say more)"
         );
         assert!(!dir.path().join("knobs/high_share").exists());
+    }
+
+    #[test]
+    fn an_older_module_has_rules_with_fewer_fields() {
+        let (dir, module) = files();
+        let all = module.rule("cache").unwrap();
+
+        fs::remove_file(dir.path().join("rules/cache/gro")).unwrap();
+        assert_eq!(module.rule("cache").unwrap(), all);
+        fs::remove_file(dir.path().join("rules/cache/enabled")).unwrap();
+        assert!(matches!(module.rule("cache"), Err(Error::Read { .. })));
     }
 
     #[test]

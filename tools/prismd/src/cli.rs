@@ -112,3 +112,53 @@ fn metrics(text: &str) -> Result<Metrics, String> {
             .map_err(|_| "expected an address and a port such as [::1]:9754, or none".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cli(args: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from([&["prismd"], args].concat())
+    }
+
+    #[test]
+    fn metrics_are_for_this_host_alone() {
+        let Metrics::At(address) = cli(&[]).unwrap().metrics else {
+            panic!("there are none");
+        };
+
+        assert!(address.ip().is_loopback(), "{address}");
+        assert_eq!(cli(&["--metrics", "none"]).unwrap().metrics, Metrics::None);
+        assert_eq!(
+            cli(&["--metrics", "[::]:80"]).unwrap().metrics,
+            Metrics::At("[::]:80".parse().unwrap())
+        );
+        for bad in ["", "localhost", "1.2.3.4", "1.2.3.4:x"] {
+            assert!(cli(&["--metrics", bad]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sockets_are_of_this_host() {
+        for (text, path) in [("unix:///a", "/a"), ("/a", "/a"), ("", "/run/docker.sock")] {
+            let socket = cli(&["--docker", text]).unwrap().docker;
+
+            assert_eq!(socket, Ok(path.into()), "{text}");
+        }
+        for text in ["tcp://1.2.3.4:2375", "a"] {
+            assert!(cli(&["--docker", text]).unwrap().docker.is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_thing_at_a_time() {
+        for (one, other) in [
+            ("--once", "--check"),
+            ("--once", "--remove"),
+            ("--check", "--remove"),
+        ] {
+            assert!(cli(&[one]).is_ok());
+            assert!(cli(&[one, other]).is_err(), "{one} {other}");
+        }
+    }
+}

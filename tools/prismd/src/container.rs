@@ -110,11 +110,16 @@ pub(crate) enum Network {
 
 impl Container {
     /// What the engine tells of a container; `None` where it does not run.
-    pub(crate) fn new(told: ContainerInspectResponse) -> Option<Self> {
-        let state = told.state?;
+    ///
+    /// # Errors
+    ///
+    /// What it does not tell and has to.
+    pub(crate) fn new(told: ContainerInspectResponse) -> Result<Option<Self>, &'static str> {
+        let is_running = told.state.as_ref().and_then(|state| state.running);
+        let is_restarting = told.state.and_then(|state| state.restarting);
         // A paused one runs. One that waits to be started again is said to run, too.
-        if !state.running? || state.restarting == Some(true) {
-            return None;
+        if !is_running.ok_or("State.Running")? || is_restarting == Some(true) {
+            return Ok(None);
         }
         let settings = told.network_settings.unwrap_or_default();
         let mode = told
@@ -136,8 +141,8 @@ impl Container {
             .collect();
 
         endpoints.sort_by(|a, b| a.network.cmp(&b.network));
-        Some(Self {
-            id: told.id?,
+        Ok(Some(Self {
+            id: told.id.ok_or("Id")?,
             name: told
                 .name
                 .unwrap_or_default()
@@ -155,7 +160,7 @@ impl Container {
             },
             endpoints,
             published: published(settings.ports.unwrap_or_default()),
-        })
+        }))
     }
 }
 

@@ -56,7 +56,10 @@ use crate::{
         Looks,
         Told, //
     },
-    own::short,
+    own::{
+        container_of,
+        short, //
+    },
     report::Report,
     sync::Todo,
 };
@@ -65,8 +68,19 @@ use crate::{
 const ENGINE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// Waits between attempts to do what was refused.
 const RULES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// For how long an engine has to be there to be asked again at once where it goes.
+const STEADY: Duration = Duration::from_secs(1);
 /// Waits for somebody else who changes something.
 const LOCK: Duration = Duration::from_millis(20);
+
+/// What others call the daemon for.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    /// Rules may have changed behind its back, as where the module was loaded.
+    pub(crate) changed: Notify,
+    /// Somebody wants the engine to be asked again what runs.
+    pub(crate) anew: Notify,
+}
 
 /// The daemon.
 #[derive(Debug)]
@@ -120,22 +134,23 @@ impl<K: Kernel> Daemon<K> {
         self
     }
 
-    /// Follows the engine at a socket for ever. `changed` tells when rules may have changed behind our
-    /// back, as where the module was loaded.
-    pub(crate) async fn run(&mut self, path: &str, changed: &Notify) {
+    /// Follows the engine at a socket for ever.
+    pub(crate) async fn run(&mut self, path: &str, calls: &Calls) {
         let mut backoff = Backoff::new(ENGINE);
         let mut is_known = false;
 
         loop {
-            let connected = self.report.connections();
-            let Err(why) = self.follow(path, changed).await;
+            let mut connected = None;
+            let Err(why) = self.follow(path, calls, &mut connected).await;
 
             // What was told last.
             self.sync();
             self.report.set_engine(false);
-            if self.report.connections() != connected {
-                backoff.reset();
+            if let Some(since) = connected {
                 is_known = false;
+                if since.elapsed() >= STEADY {
+                    backoff.reset();
+                }
             }
             if is_known {
                 debug!("{why}");
@@ -143,18 +158,24 @@ impl<K: Kernel> Daemon<K> {
                 warn!("{why}; rules stay as they are until it is back");
             }
             is_known = true;
-            self.meanwhile(changed, sleep(backoff.next())).await;
+            self.meanwhile(calls, sleep(backoff.next())).await;
         }
     }
 
-    /// Follows the engine until it goes.
-    async fn follow(&mut self, path: &str, changed: &Notify) -> Result<Infallible, Error> {
-        let engine = self.meanwhile(changed, Engine::connect(path)).await?;
+    /// Follows the engine until it goes. `connected` is since when it was there, if it was.
+    async fn follow(
+        &mut self,
+        path: &str,
+        calls: &Calls,
+        connected: &mut Option<Instant>,
+    ) -> Result<Infallible, Error> {
+        let engine = self.meanwhile(calls, Engine::connect(path)).await?;
         // Before what there is, so that nothing is missed.
-        let mut events = self.meanwhile(changed, engine.events()).await?;
-        let ids = self.meanwhile(changed, engine.asking()).await?;
+        let mut events = self.meanwhile(calls, engine.events()).await?;
+        let ids = self.meanwhile(calls, engine.asking()).await?;
 
         let mut looks = self.begin(&engine, ids);
+        *connected = Some(Instant::now());
         self.report.set_engine(true);
         info!(
             "connected to the Docker engine at {path}; {} containers have {CLASS}",
@@ -176,27 +197,33 @@ impl<K: Kernel> Daemon<K> {
                     }
                     self.sync();
                 }
-                () = self.disturbed(changed) => self.sync(),
+                () = calls.anew.notified() => {
+                    let ids = self.meanwhile(calls, engine.asking()).await?;
+
+                    looks = self.begin(&engine, ids);
+                    self.sync();
+                }
+                () = self.disturbed(calls) => self.sync(),
             }
         }
     }
 
     /// Waits for what may take its time, and does what there is to do.
-    async fn meanwhile<T>(&mut self, changed: &Notify, awaited: impl Future<Output = T>) -> T {
+    async fn meanwhile<T>(&mut self, calls: &Calls, awaited: impl Future<Output = T>) -> T {
         let mut awaited = pin!(awaited);
 
         loop {
             tokio::select! {
                 came = &mut awaited => return came,
-                () = self.disturbed(changed) => self.sync(),
+                () = self.disturbed(calls) => self.sync(),
             }
         }
     }
 
     /// Waits until there is something to do again, or all of it.
-    async fn disturbed(&mut self, changed: &Notify) {
+    async fn disturbed(&mut self, calls: &Calls) {
         tokio::select! {
-            () = changed.notified() => self.pending.are_all = true,
+            () = calls.changed.notified() => self.pending.are_all = true,
             () = until(self.retry) => (),
         }
     }
@@ -291,6 +318,10 @@ impl<K: Kernel> Daemon<K> {
         if self.pending.are_all {
             self.foreign = todo.foreign;
         } else {
+            let some = &self.pending.some;
+
+            self.foreign
+                .retain(|name| !container_of(name).is_some_and(|id| some.contains(id)));
             self.foreign.extend(todo.foreign);
         }
         if done.made + done.removed + done.changed > 0 {

@@ -49,6 +49,9 @@ pub(crate) enum Error {
     /// It does not tell what happens.
     #[error("the Docker engine: {0}")]
     Events(#[from] events::Error),
+    /// Its answer about a container lacks something.
+    #[error("the Docker engine does not tell the container's {0}")]
+    Lacking(&'static str),
     /// It does not answer at all.
     #[error("the Docker engine does not answer")]
     Silent,

@@ -114,7 +114,7 @@ pub(crate) enum About {
     Asking,
     /// One that asks for nothing.
     Silent,
-    /// One that has labels of ours without that of the class.
+    /// One that begins with labels of ours without that of the class.
     Incomplete,
     /// Only one that is known.
     Known,
@@ -231,11 +231,12 @@ fn read(line: String) -> Result<Option<Event>, Error> {
 fn event(message: EventMessage) -> Option<Event> {
     let actor = message.actor?;
     let attributes = actor.attributes.unwrap_or_default();
+    let begins = message.action.as_deref() == Some("start");
 
     match message.typ? {
         EventMessageTypeEnum::CONTAINER => Some(Event {
             container: actor.id?,
-            about: about(&attributes),
+            about: about(&attributes, begins),
         }),
         EventMessageTypeEnum::NETWORK => Some(Event {
             container: attributes.get("container")?.clone(),
@@ -246,10 +247,10 @@ fn event(message: EventMessage) -> Option<Event> {
 }
 
 /// Attributes of an event have the container's labels.
-fn about(attributes: &HashMap<String, String>) -> About {
+fn about(attributes: &HashMap<String, String>, begins: bool) -> About {
     if attributes.contains_key(CLASS) {
         About::Asking
-    } else if attributes.keys().any(|name| name.starts_with(PREFIX)) {
+    } else if begins && attributes.keys().any(|name| name.starts_with(PREFIX)) {
         About::Incomplete
     } else {
         About::Silent
@@ -315,6 +316,29 @@ mod tests {
 
             assert_eq!((&*event.container, event.about), ("c1", About::Asking));
         }
+    }
+
+    #[test]
+    fn who_has_no_class_is_told_of_once() {
+        let about = |action: &str, labels: serde_json::Value| {
+            let message = json!({
+                "Type": "container", "Action": action, "Actor": { "ID": "c1", "Attributes": labels },
+            });
+
+            event(serde_json::from_value(message).unwrap())
+                .unwrap()
+                .about
+        };
+        let incomplete = json!({ "io.prism.rate": "9" });
+
+        assert_eq!(about("start", incomplete.clone()), About::Incomplete);
+        assert_eq!(about("die", incomplete.clone()), About::Silent);
+        assert_eq!(about("rename", incomplete), About::Silent);
+        assert_eq!(about("start", json!({ "other": "1" })), About::Silent);
+        assert_eq!(
+            about("die", json!({ "io.prism.class": "high" })),
+            About::Asking
+        );
     }
 
     #[tokio::test]

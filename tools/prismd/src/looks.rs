@@ -194,7 +194,10 @@ impl Looks {
 }
 
 async fn look(engine: &Engine, networks: &Networks, id: &str) -> Result<Option<Found>, Error> {
-    let Some(container) = engine.container(id).await?.and_then(Container::new) else {
+    let Some(told) = engine.container(id).await? else {
+        return Ok(None);
+    };
+    let Some(container) = Container::new(told).map_err(Error::Lacking)? else {
         return Ok(None);
     };
     let mut found = Found {

@@ -35,12 +35,10 @@ use prism_config::{
     Module,
     LEFT_OUT, //
 };
-use tokio::{
-    signal::unix::{
-        signal,
-        SignalKind, //
-    },
-    sync::Notify,
+use tokio::signal::unix::{
+    signal,
+    Signal,
+    SignalKind, //
 };
 use tracing::{
     error,
@@ -55,7 +53,10 @@ use self::{
         Level,
         Metrics, //
     },
-    daemon::Daemon,
+    daemon::{
+        Calls,
+        Daemon, //
+    },
     engine::Engine,
     error::Error,
     kernel::{
@@ -102,19 +103,21 @@ async fn watch(cli: &Cli) -> Result<ExitCode, Error> {
     let path = socket(cli)?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // From here on, as it would end who does not wait for it.
+    let hangup = signal(SignalKind::hangup())?;
     let report = Report::default();
-    let changed = Arc::new(Notify::new());
+    let calls = Arc::new(Calls::default());
 
     if let Metrics::At(address) = cli.metrics {
         tokio::spawn(http::serve_at(address, report.clone(), Running));
     }
-    tokio::spawn(watch_module(changed.clone()));
-    tokio::spawn(watch_hangup(changed.clone()));
+    tokio::spawn(watch_module(calls.clone()));
+    tokio::spawn(watch_hangup(hangup, calls.clone()));
     let left_out = LeftOutFile::new(Path::new(LEFT_OUT));
     let mut daemon = Daemon::new(Running, report).with_left_out(left_out);
 
     tokio::select! {
-        () = daemon.run(&path, &changed) => (),
+        () = daemon.run(&path, &calls) => (),
         _ = terminate.recv() => (),
         _ = interrupt.recv() => (),
     }
@@ -123,13 +126,13 @@ async fn watch(cli: &Cli) -> Result<ExitCode, Error> {
 }
 
 /// Says when the module comes or goes.
-async fn watch_module(changed: Arc<Notify>) {
+async fn watch_module(calls: Arc<Calls>) {
     let watched = async {
         let uevents = Uevents::new()?;
 
         loop {
             uevents.module().await?;
-            changed.notify_one();
+            calls.changed.notify_one();
         }
     };
     let result: std::io::Result<Infallible> = watched.await;
@@ -138,12 +141,11 @@ async fn watch_module(changed: Arc<Notify>) {
     warn!("the kernel does not tell when the module is loaded ({why}): after that, send SIGHUP");
 }
 
-/// Says when somebody wants the rules to be looked at.
-async fn watch_hangup(changed: Arc<Notify>) {
-    if let Ok(mut hangup) = signal(SignalKind::hangup()) {
-        while hangup.recv().await.is_some() {
-            changed.notify_one();
-        }
+/// Says when somebody wants containers and rules to be looked at.
+async fn watch_hangup(mut hangup: Signal, calls: Arc<Calls>) {
+    while hangup.recv().await.is_some() {
+        calls.changed.notify_one();
+        calls.anew.notify_one();
     }
 }
 
@@ -185,9 +187,13 @@ async fn check(cli: &Cli) -> Result<ExitCode, Error> {
 fn remove() -> Result<ExitCode, Error> {
     let module = Module::open()?;
     let _lock = Lock::take()?;
-    let done = Todo::new(&module, &BTreeMap::new(), |_| true)?.carry_out(&module);
+    let todo = Todo::new(&module, &BTreeMap::new(), |_| true)?;
+    let done = todo.carry_out(&module);
 
     info!("{} rules removed", done.removed);
+    for name in &todo.foreign {
+        warn!("rule {name} has a name of ours, but is not of our making: it stays");
+    }
     for failure in done.failed.values() {
         error!("{failure}");
     }

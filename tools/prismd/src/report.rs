@@ -71,6 +71,7 @@ impl Report {
     }
 
     /// How often the engine was reached.
+    #[cfg(test)]
     pub(crate) fn connections(&self) -> u64 {
         self.inner().connections
     }

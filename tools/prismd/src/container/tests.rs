@@ -105,7 +105,7 @@ fn inspected(state: &Value, mode: &str, ports: &Value) -> Option<Container> {
         },
     });
 
-    Container::new(serde_json::from_value(told).unwrap())
+    Container::new(serde_json::from_value(told).unwrap()).unwrap()
 }
 
 #[test]
@@ -134,6 +134,19 @@ fn what_does_not_run_is_left_out() {
         ),
     ] {
         assert_eq!(inspected(&state, "back", &json!({})).is_some(), runs);
+    }
+}
+
+#[test]
+fn what_is_not_told_is_not_taken_for_something() {
+    for (told, lacks) in [
+        (json!({ "Id": "c0ffee" }), "State.Running"),
+        (json!({ "Id": "c0ffee", "State": {} }), "State.Running"),
+        (json!({ "State": { "Running": true } }), "Id"),
+    ] {
+        let told = serde_json::from_value(told).unwrap();
+
+        assert_eq!(Container::new(told), Err(lacks));
     }
 }
 

@@ -113,7 +113,7 @@ async fn rules_stay_until_it_is_known_what_runs() {
     world.stop().await;
     world.engine.down();
     world.start();
-    world.changed.notify_one();
+    world.calls.changed.notify_one();
     tokio::time::sleep(Duration::from_millis(300)).await;
     world.has_addresses(&["10.0.0.1/32"]).await;
     world.engine.stop(&id(1));
@@ -293,11 +293,11 @@ async fn the_module_is_waited_for() {
     assert!(world.text().contains("\nprism_up 0\n"));
     assert!(world.rules().is_empty());
     world.kernel.set_loaded(true);
-    world.changed.notify_one();
+    world.calls.changed.notify_one();
     world.has_addresses(&["10.0.0.1/32"]).await;
     // It is loaded anew.
     world.kernel.module.edit(|state| state.rules.clear());
-    world.changed.notify_one();
+    world.calls.changed.notify_one();
     world.has_addresses(&["10.0.0.1/32"]).await;
 }
 
@@ -363,7 +363,7 @@ async fn a_changed_rule_is_mended_when_asked() {
             .values_mut()
             .for_each(|rule: &mut Rule| rule.enabled = false);
     });
-    world.changed.notify_one();
+    world.calls.changed.notify_one();
     world
         .settled(|rules| rules.values().all(|rule| rule.enabled))
         .await;

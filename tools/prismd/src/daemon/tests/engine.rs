@@ -122,7 +122,7 @@ async fn rules_stay_where_the_engine_is_back_and_does_not_list() {
     world.engine.set_trouble("", Some(Trouble::Failure));
     world.engine.up().unwrap();
     world.listed_again().await;
-    world.changed.notify_one();
+    world.calls.changed.notify_one();
     tokio::time::sleep(Duration::from_millis(100)).await;
     world
         .has_addresses(&["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"])
@@ -139,7 +139,7 @@ async fn an_engine_that_does_not_answer_keeps_no_rule_waiting() {
     world.engine.up().unwrap();
     world.listed().await;
     world.kernel.module.edit(|state| state.rules.clear());
-    world.changed.notify_one();
+    world.calls.changed.notify_one();
     world
         .has_addresses(&["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"])
         .await;
@@ -158,7 +158,7 @@ async fn what_is_known_is_made_anew_with_the_module() {
         .connect(&id(1), "side0000000000", "10.1.0.1", "");
     world.left_out_are(&[("c1", "", "untold")]).await;
     world.kernel.module.edit(|state| state.rules.clear());
-    world.changed.notify_one();
+    world.calls.changed.notify_one();
     world
         .has_addresses(&["10.0.0.1/32", "10.0.0.2/32", "10.0.0.3/32"])
         .await;
@@ -197,4 +197,43 @@ async fn an_older_engine_is_asked_in_its_version() {
     let is_fine = |path: &String| path.starts_with("/v1.41/") || path.ends_with("/version");
 
     assert!(requests.iter().all(is_fine), "{requests:?}");
+}
+
+#[tokio::test]
+async fn an_end_that_was_not_told_is_made_up_for() {
+    let mut world = World::new().await;
+
+    // What happens is told an hour later.
+    world.engine.set_lag(Duration::from_secs(3600));
+    for number in 1..=2 {
+        world.engine.run(container(number, &[HIGH]));
+    }
+    world.start();
+    world.has_addresses(&["10.0.0.1/32", "10.0.0.2/32"]).await;
+    world.engine.stop(&id(1));
+    world.engine.run(container(3, &[HIGH]));
+    world.calls.changed.notify_one();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.has_addresses(&["10.0.0.1/32", "10.0.0.2/32"]).await;
+    world.calls.anew.notify_one();
+    world.has_addresses(&["10.0.0.2/32", "10.0.0.3/32"]).await;
+    assert_eq!(world.report.connections(), 1);
+}
+
+#[tokio::test]
+async fn an_engine_that_goes_at_once_is_not_asked_at_once() {
+    let mut world = World::new().await;
+
+    world.start();
+    for times in 1..=4 {
+        world
+            .told(&format!("\nprismd_connections_total {times}\n"))
+            .await;
+        world.engine.down();
+        world.engine.up().unwrap();
+    }
+    // 100, 200, 400 and 800 ms.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(world.report.connections(), 4);
+    world.told("\nprismd_connections_total 5\n").await;
 }

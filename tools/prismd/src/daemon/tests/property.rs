@@ -151,11 +151,11 @@ async fn check(happenings: Vec<Happening>) {
             Happening::Unload => {
                 world.kernel.set_loaded(false);
                 world.kernel.module.edit(|state| state.rules.clear());
-                world.changed.notify_one();
+                world.calls.changed.notify_one();
             }
             Happening::Load => {
                 world.kernel.set_loaded(true);
-                world.changed.notify_one();
+                world.calls.changed.notify_one();
             }
             Happening::Up => (),
             Happening::Wait => tokio::time::sleep(std::time::Duration::from_millis(3)).await,
@@ -168,7 +168,7 @@ async fn check(happenings: Vec<Happening>) {
         world.engine.set_trouble(&id(number), None);
     }
     world.kernel.set_loaded(true);
-    world.changed.notify_one();
+    world.calls.changed.notify_one();
     let expected = expected(&running);
     let is_so = |rules: &BTreeMap<_, prism_config::rule::Rule>| {
         let now: BTreeSet<_> = rules

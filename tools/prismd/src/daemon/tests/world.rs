@@ -35,13 +35,13 @@ use prism_config::{
     State,
     Target, //
 };
-use tokio::{
-    sync::Notify,
-    task::JoinHandle, //
-};
+use tokio::task::JoinHandle;
 
 use crate::{
-    daemon::Daemon,
+    daemon::{
+        Calls,
+        Daemon, //
+    },
     kernel::{
         Counted,
         Kernel, //
@@ -111,7 +111,7 @@ pub(super) struct World {
     pub(super) engine: Engine,
     pub(super) kernel: FakeKernel,
     pub(super) report: Report,
-    pub(super) changed: Arc<Notify>,
+    pub(super) calls: Arc<Calls>,
     daemon: Option<JoinHandle<()>>,
     dir: tempfile::TempDir,
 }
@@ -147,7 +147,7 @@ impl World {
             engine,
             kernel: FakeKernel::default(),
             report: Report::default(),
-            changed: Arc::default(),
+            calls: Arc::default(),
             daemon: None,
             dir,
         }
@@ -156,7 +156,7 @@ impl World {
     /// Starts the daemon.
     pub(super) fn start(&mut self) {
         let path = self.dir.path().join("docker.sock");
-        let (kernel, changed) = (self.kernel.clone(), self.changed.clone());
+        let (kernel, calls) = (self.kernel.clone(), self.calls.clone());
         self.report = Report::default();
         let report = self.report.clone();
         let left_out = LeftOutFile::new(&self.left_out());
@@ -164,7 +164,7 @@ impl World {
         self.daemon = Some(tokio::spawn(async move {
             let mut daemon = Daemon::new(kernel, report).with_left_out(left_out);
 
-            daemon.run(&path.to_string_lossy(), &changed).await;
+            daemon.run(&path.to_string_lossy(), &calls).await;
         }));
     }
 
