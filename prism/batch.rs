@@ -189,9 +189,11 @@ impl Serve for Arrived {
 
     fn serve(turn: &Turn<'_, Self>) -> Served {
         match current(turn.context()) {
-            Some(path) => path.serve_batch(turn),
-            // Nothing is left to decide about.
-            None => serve(turn, |packet, _| turn.receive(packet)),
+            Some(path) if path.batch.stages.is_here(turn.context(), turn.stage()) => {
+                path.serve_batch(turn)
+            }
+            // Nothing is left to decide about, or what waits between the stages is another CPU's.
+            _ => serve(turn, |packet, _| turn.receive(packet)),
         }
     }
 }

@@ -149,6 +149,8 @@ counters! {
     ExpressTc = c"express_tc",
     /// Not put through the short way: a property of the packet.
     ExpressPacket = c"express_packet",
+    /// Not put through the short way: those before it were left to the kernel, and wait.
+    ExpressBehind = c"express_behind",
 
     /// Left to the kernel at the NIC: another packet is in flight on this CPU.
     KernelBusy = c"kernel_busy",
@@ -180,6 +182,8 @@ counters! {
     KernelTc = c"kernel_tc",
     /// Left to the kernel at delivery: a packet socket on the device.
     KernelTap = c"kernel_tap",
+    /// Left to the kernel at delivery: those before it were left, and wait.
+    KernelBehind = c"kernel_behind",
     /// Left to the kernel at delivery: may have to be segmented.
     KernelGso = c"kernel_gso",
     /// Left to the kernel at delivery: larger than the peer takes.
@@ -252,6 +256,7 @@ impl From<express::Leave> for Counter {
             express::Leave::Tap => Self::ExpressTap,
             express::Leave::Tc => Self::ExpressTc,
             express::Leave::Packet => Self::ExpressPacket,
+            express::Leave::Behind => Self::ExpressBehind,
         }
     }
 }
@@ -264,6 +269,7 @@ impl From<veth::Leave> for Counter {
             veth::Leave::Qdisc => Self::KernelQdisc,
             veth::Leave::Tc => Self::KernelTc,
             veth::Leave::Tap => Self::KernelTap,
+            veth::Leave::Behind => Self::KernelBehind,
             veth::Leave::Gso => Self::KernelGso,
             veth::Leave::Mtu => Self::KernelMtu,
             veth::Leave::Other => Self::KernelOther,

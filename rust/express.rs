@@ -60,6 +60,8 @@ pub enum Leave {
     Tc,
     /// The packet is not one that those layers would only pass on.
     Packet,
+    /// Packets that were left to the pair's driver wait on this CPU, and would be overtaken.
+    Behind,
 }
 
 /// What was in force when a packet began to show the way.
@@ -76,6 +78,7 @@ impl Leave {
             bindings::knet_express_result_KNET_EXPRESS_HOOK => Self::Hook,
             bindings::knet_express_result_KNET_EXPRESS_TAP => Self::Tap,
             bindings::knet_express_result_KNET_EXPRESS_TC => Self::Tc,
+            bindings::knet_express_result_KNET_EXPRESS_BEHIND => Self::Behind,
             _ => Self::Packet,
         }
     }

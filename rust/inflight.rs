@@ -35,6 +35,8 @@ struct Cell {
     /// The device that received it before.
     from: AtomicPtr<bindings::net_device>,
     is_cross_net: AtomicBool,
+    /// Whether it is, or may be, queued for a pair's other end.
+    is_left: AtomicBool,
 }
 
 /// Where a packet in flight was decapsulated.
@@ -52,7 +54,18 @@ impl Default for Cell {
             tunnel: AtomicPtr::new(core::ptr::null_mut()),
             from: AtomicPtr::new(core::ptr::null_mut()),
             is_cross_net: AtomicBool::new(false),
+            is_left: AtomicBool::new(false),
         }
+    }
+}
+
+impl Cell {
+    /// What was left has been queued by now.
+    #[cold]
+    fn is_queued(&self) {
+        self.is_left.store(false, Ordering::Relaxed);
+        // SAFETY: BH is off, as a packet was in flight.
+        unsafe { bindings::knet_left_is_queued() };
     }
 }
 
@@ -109,6 +122,9 @@ impl InFlight {
         cell.skb.store(skb, Ordering::Relaxed);
         let result = f();
 
+        if cell.is_left.load(Ordering::Relaxed) {
+            cell.is_queued();
+        }
         cell.skb.store(core::ptr::null_mut(), Ordering::Relaxed);
         result
     }
@@ -128,6 +144,12 @@ impl InFlight {
         self.cell(cx)
             .skb
             .store(core::ptr::dangling_mut(), Ordering::Relaxed);
+    }
+
+    /// Notes that the packet in flight is left to the driver of a pair of devices.
+    #[cold]
+    pub(crate) fn left(&self, cx: &RxContext<'_>) {
+        self.cell(cx).is_left.store(true, Ordering::Relaxed);
     }
 
     /// Forgets what is in flight, where nothing can be.

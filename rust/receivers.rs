@@ -134,10 +134,9 @@ impl Receivers {
         let tasks = self.work.target();
 
         if slice_us != 0 && !*is_watching {
-            // SAFETY: The work and with it the tasks are pinned, and there until `Drop` has unregistered
-            // the probe.
+            // SAFETY: The work is pinned, and there until `Drop` has unregistered the probe.
             to_result(unsafe {
-                bindings::knet_receivers_watch(Some(forked), ptr::from_ref(tasks).cast_mut().cast())
+                bindings::knet_receivers_watch(Some(forked), self.work_of_probe())
             })?;
             *is_watching = true;
         }
@@ -188,10 +187,13 @@ impl Receivers {
     }
 
     fn unwatch(&self) {
-        let tasks = ptr::from_ref(self.work.target()).cast_mut();
-
         // SAFETY: The probes were registered with these values.
-        unsafe { bindings::knet_receivers_unwatch(Some(forked), tasks.cast()) };
+        unsafe { bindings::knet_receivers_unwatch(Some(forked), self.work_of_probe()) };
+    }
+
+    /// What the probe is registered with.
+    fn work_of_probe(&self) -> *mut c_void {
+        ptr::from_ref(&self.work).cast_mut().cast()
     }
 }
 
@@ -206,20 +208,24 @@ impl PinnedDrop for Receivers {
 
 /// # Safety
 ///
-/// Called where `parent` has made `child`: both are there, `child` does not run yet, and `tasks` are those
-/// that the probe was registered with.
+/// Called where `parent` has made `child`: both are there, `child` does not run yet, and `work` is what the
+/// probe was registered with, a `Work<Tasks>`.
 unsafe extern "C" fn forked(
-    tasks: *mut c_void,
+    work: *mut c_void,
     parent: *mut bindings::task_struct,
     child: *mut bindings::task_struct,
 ) {
     // SAFETY: By the safety requirements of this function.
-    let tasks = unsafe { &*tasks.cast::<Tasks>() };
+    let work = unsafe { &*work.cast::<Work<Tasks>>() };
+    let tasks = work.target();
 
     if let Some(place) = tasks.place_of(parent) {
         let slice_us = place.slice_us.load(Ordering::Relaxed);
 
-        with_rx_context(|cx| tasks.add(&cx, child, slice_us));
+        // The parent may be forgotten meanwhile, and with it that there is somebody to look at.
+        if with_rx_context(|cx| tasks.add(&cx, child, slice_us)) {
+            work.queue(0);
+        }
     }
 }
 

@@ -227,7 +227,7 @@ impl<T: Serve> Drop for Stages<T> {
 pub struct Stage<T: Serve> {
     napi: AtomicPtr<bindings::knet_napi>,
     cpu: u32,
-    /// Set while it is served.
+    /// Set while it is served by its own CPU.
     is_serving: AtomicBool,
     seen: T::Seen,
     /// How many packets wait, for those without the lock.

@@ -43,6 +43,8 @@ pub enum Leave {
     Tc,
     /// A packet socket sees what is sent.
     Tap,
+    /// Packets that were left before wait on this CPU, and would be overtaken.
+    Behind,
     /// The packet may have to be segmented.
     Gso,
     /// The packet is larger than the peer takes.
@@ -162,15 +164,18 @@ impl<'a> EgressPacket<'a> {
             }
             bindings::knet_delivery_KNET_DRIVER => {
                 inflight.finish(&self.skb.cx);
-                self.send()
+                self.send(inflight)
             }
-            leave => return Err((self, Leave::from_c(leave))),
+            leave => {
+                inflight.left(&self.skb.cx);
+                return Err((self, Leave::from_c(leave)));
+            }
         };
         Ok(delivery)
     }
 
     /// Sends the packet as the kernel would and takes back what that puts on the backlog.
-    fn send(self) -> Delivery<'a> {
+    fn send(self, inflight: &InFlight) -> Delivery<'a> {
         // SAFETY: The packet is ours to give away. Once sent it is looked at only if it is found on
         // this CPU's backlog, and then it is ours again.
         let back = unsafe {
@@ -181,6 +186,10 @@ impl<'a> EgressPacket<'a> {
         if back {
             Delivery::Crossed(Delivered(self.skb))
         } else {
+            // It may have been queued, and be in other hands: what comes next must not overtake it.
+            // SAFETY: The device stays for the call; BH is off.
+            unsafe { bindings::knet_left(self.dev) };
+            inflight.left(&self.skb.cx);
             Delivery::Consumed(Verdict::taken())
         }
     }
@@ -195,6 +204,7 @@ impl Leave {
             bindings::knet_delivery_KNET_LEAVE_QDISC => Self::Qdisc,
             bindings::knet_delivery_KNET_LEAVE_TC => Self::Tc,
             bindings::knet_delivery_KNET_LEAVE_TAP => Self::Tap,
+            bindings::knet_delivery_KNET_LEAVE_BEHIND => Self::Behind,
             bindings::knet_delivery_KNET_LEAVE_GSO => Self::Gso,
             bindings::knet_delivery_KNET_LEAVE_MTU => Self::Mtu,
             _ => Self::Other,

@@ -336,7 +336,7 @@ impl<'a> TunnelPacket<'a> {
     }
 
     /// Takes the `tag` that a frame was given from the datagram, if it has that and the driver may
-    /// decapsulate it into another namespace, in which the tag is nobody's business.
+    /// decapsulate it into another namespace, in which the tag is nobody's business, or to who leads it there.
     #[inline]
     pub fn untag(&self, tag: Option<u32>) {
         if tag == Some(self.priority()) {
@@ -365,7 +365,7 @@ impl<'a> TunnelPacket<'a> {
         }
     }
 
-    /// Decapsulates the packet, which loses its `tag` where that leads into another namespace.
+    /// Decapsulates the packet, which loses its `tag` where that may lead into another namespace.
     ///
     /// # Errors
     ///
@@ -386,7 +386,7 @@ impl<'a> TunnelPacket<'a> {
         if !unsafe { bindings::knet_vxlan_decapsulate(device, self.skb.as_ptr()) } {
             return Ok(Decapsulation::Gone(Handled::taken()));
         }
-        if device.cross_net && tag == Some(self.skb.priority()) {
+        if device.leads_out && tag == Some(self.skb.priority()) {
             self.skb.set_priority(0);
         }
         inflight.decapsulated(&self.skb.cx);

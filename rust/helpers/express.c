@@ -393,6 +393,8 @@ enum knet_express_result knet_express_cross(struct sk_buff *skb, const struct kn
 	knet_pull_headers(skb);
 	if (!is_plain(skb, way, v6, header))
 		return KNET_EXPRESS_PACKET;
+	if (knet_is_behind(way->veth))
+		return KNET_EXPRESS_BEHIND;
 
 	__skb_pull(skb, header + VXLAN_HLEN);
 	pass_checksum(skb);

@@ -45,6 +45,7 @@ enum knet_express_result {
 	KNET_EXPRESS_TAP,	/* a packet socket is to see it */
 	KNET_EXPRESS_TC,	/* a program or a qdisc is to see it */
 	KNET_EXPRESS_PACKET,	/* the packet is unusual */
+	KNET_EXPRESS_BEHIND,	/* those before it were left to the veth, and wait */
 };
 
 int knet_express_follow(void);

@@ -22,10 +22,13 @@
 #include <net/gro.h>
 #include <net/pkt_sched.h>
 #include <net/rps.h>
+#include <net/sock.h>
 #include <net/vxlan.h>
 
 #include "cross.h"
 #include "knet.h"
+#include "napi.h"
+#include "stamp.h"
 #include "xdp.h"
 
 MODULE_VERSION("0.1.0");
@@ -43,12 +46,17 @@ static bool addressed_to_dev(const struct sk_buff *skb)
 
 /*
  * Whether somebody takes packets from @dev who may lead them out of its namespace
- * as they are: macvlan and ipvlan do. Bridges, bonds and teams do not.
+ * as they are: macvlan, ipvlan and Open vSwitch do. Bridges, bonds and teams do
+ * not, but those may be on them.
  */
-static bool is_shared(const struct net_device *dev)
+bool knet_is_shared(const struct net_device *dev)
 {
-	return rcu_access_pointer(dev->rx_handler) && !netif_is_any_bridge_port(dev) &&
-	       !netif_is_lag_port(dev);
+	while (dev && rcu_access_pointer(dev->rx_handler)) {
+		if (!netif_is_bridge_port(dev) && !netif_is_lag_port(dev))
+			return true;
+		dev = netdev_master_upper_dev_get_rcu((struct net_device *)dev);
+	}
+	return false;
 }
 
 /*
@@ -75,7 +83,7 @@ bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame)
 	frame->offset = offset;
 	frame->len = skb->len - offset;
 	frame->gso = skb_is_gso(skb) || skb_has_frag_list(skb);
-	frame->shared = is_shared(skb->dev);
+	frame->shared = knet_is_shared(skb->dev);
 	if (skb_headlen(skb) > offset) {
 		frame->head = skb->data + offset;
 		frame->head_len = skb_headlen(skb) - offset;
@@ -91,17 +99,19 @@ bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame)
 
 /*
  * The same at the netfilter ingress hook, where taps, tc and XDP have seen the
- * frame. Frames that would meet a generic XDP program or RPS a second time are
- * not described, nor are those on a device above another, which packet sockets
- * on the lower one are still to see, nor any where these cannot be skipped.
+ * frame. Frames that would meet a generic XDP program, RPS or a PHY that stamps
+ * them a second time are not described, nor are those on a device above another,
+ * which packet sockets on the lower one are still to see, nor any where these
+ * cannot be skipped. A socket that a program has chosen need not be there longer
+ * than this RCU section, so that such a frame may not wait.
  */
 bool knet_ingress_frame(struct sk_buff *skb, struct knet_frame *frame)
 {
 	const struct net_device *dev = skb->dev;
 
 	if (!IS_ENABLED(CONFIG_NET_CLS_ACT) || !addressed_to_dev(skb) ||
-	    rcu_access_pointer(dev->xdp_prog) || skb_shared(skb) ||
-	    knet_dev_kind(dev) == KNET_DEV_UPPER)
+	    rcu_access_pointer(dev->xdp_prog) || knet_phy_stamps(dev) || skb_shared(skb) ||
+	    skb_sk_is_prefetched(skb) || knet_dev_kind(dev) == KNET_DEV_UPPER)
 		return false;
 #ifdef CONFIG_RPS
 	if (static_branch_unlikely(&rps_needed))
@@ -121,7 +131,7 @@ void knet_waiting_frame(const struct sk_buff *skb, u32 offset, struct knet_frame
 	frame->offset = offset;
 	frame->len = skb->len - offset;
 	frame->gso = skb_is_gso(skb) || skb_has_frag_list(skb);
-	frame->shared = is_shared(skb->dev);
+	frame->shared = knet_is_shared(skb->dev);
 	frame->head = skb->data + offset;
 	frame->head_len = skb_headlen(skb) > offset ? skb_headlen(skb) - offset : 0;
 }
@@ -347,11 +357,79 @@ static bool move_across(struct sk_buff *skb, struct net_device *dev,
 }
 
 /*
- * Moves @skb from @dev to its peer, if __dev_queue_xmit() would do nothing to it
- * but hand it to the driver, and the driver nothing but hand it to the peer.
- * Called from the netfilter egress hook: skb->data is at the MAC header.
+ * How far this CPU's backlog has to be served for all to be received that was left
+ * to the driver of a pair. What comes behind is left as well until then, or it would
+ * pass by where whoever was to see those before has gone. Pairs that have left
+ * something in the same place wait for each other.
  */
-enum knet_delivery knet_veth_cross(struct sk_buff *skb, struct net_device *dev)
+struct left {
+	u32 tail;
+	int ifindex;	/* of the pair's end; zero for several */
+	enum { LEFT_NOTHING, LEFT_SOME, LEFT_UP_TO_TAIL } state;
+};
+
+#define LEFT_PLACES	64
+static DEFINE_PER_CPU(struct left [LEFT_PLACES], left_to_drivers);
+static DEFINE_PER_CPU(struct left *, left_last);
+
+static struct left *left_on(const struct net_device *dev)
+{
+	return this_cpu_ptr(left_to_drivers) + dev->ifindex % LEFT_PLACES;
+}
+
+/* All that was left there has been queued. */
+static void settle(struct left *left)
+{
+	left->tail = knet_backlog_tail();
+	left->state = LEFT_UP_TO_TAIL;
+}
+
+static bool is_waiting(struct left *left)
+{
+	if (likely(left->state == LEFT_NOTHING))
+		return false;
+	if (left->state == LEFT_SOME)
+		settle(left);
+	if (!knet_backlog_has_reached(left->tail))
+		return true;
+	left->state = LEFT_NOTHING;
+	return false;
+}
+
+/* Whether packets that were left to the driver of @dev wait on this CPU. */
+bool knet_is_behind(const struct net_device *dev)
+{
+	struct left *left = left_on(dev);
+
+	return is_waiting(left) && (!left->ifindex || left->ifindex == dev->ifindex);
+}
+
+/* Notes that a packet is left to the driver of @dev, which will queue it, or has. */
+void knet_left(const struct net_device *dev)
+{
+	struct left *left = left_on(dev);
+
+	left->ifindex = is_waiting(left) && left->ifindex != dev->ifindex ? 0 : dev->ifindex;
+	left->state = LEFT_SOME;
+	this_cpu_write(left_last, left);
+}
+
+/* The same packet has been queued: what is queued behind it is none of its pair's. */
+void knet_left_is_queued(void)
+{
+	struct left *left = this_cpu_read(left_last);
+
+	if (left && left->state == LEFT_SOME)
+		settle(left);
+}
+
+/*
+ * Whether __dev_queue_xmit() would do nothing to @skb but hand it to the driver of
+ * @dev, and the driver nothing but hand it to the peer: KNET_CROSSED, or KNET_DRIVER
+ * where that has programs to run.
+ */
+static enum knet_delivery may_cross(struct sk_buff *skb, struct net_device *dev,
+				    struct net_device **to)
 {
 	const struct netdev_queue *txq = netdev_get_tx_queue(dev, 0);
 	const struct Qdisc *qdisc = rcu_dereference_bh(txq->qdisc);
@@ -385,10 +463,30 @@ enum knet_delivery knet_veth_cross(struct sk_buff *skb, struct net_device *dev)
 	    (skb_vlan_tag_present(skb) &&
 	     !vlan_hw_offload_capable(dev->features, skb->vlan_proto)))
 		return KNET_LEAVE_OTHER;
+	if (knet_is_behind(dev))
+		return KNET_LEAVE_BEHIND;
+	*to = peer;
 	/* Of the two kinds of devices with a peer, netkit has programs to run. */
 	if (!dev->rtnl_link_ops || dev->rtnl_link_ops->kind[0] != 'v')
 		return KNET_DRIVER;
-	return move_across(skb, dev, peer) ? KNET_CROSSED : KNET_DROPPED;
+	return KNET_CROSSED;
+}
+
+/*
+ * Moves @skb from @dev to its peer, if that is all that would become of it.
+ * Called from the netfilter egress hook: skb->data is at the MAC header.
+ */
+enum knet_delivery knet_veth_cross(struct sk_buff *skb, struct net_device *dev)
+{
+	struct net_device *peer;
+	enum knet_delivery delivery = may_cross(skb, dev, &peer);
+
+	if (delivery == KNET_CROSSED)
+		return move_across(skb, dev, peer) ? KNET_CROSSED : KNET_DROPPED;
+	/* Without a peer it is dropped. */
+	if (delivery != KNET_DRIVER && delivery != KNET_LEAVE_NO_PEER)
+		knet_left(dev);
+	return delivery;
 }
 
 /*
@@ -409,19 +507,29 @@ void knet_xmit(struct sk_buff *skb, struct net_device *dev)
 	netdev_start_xmit(skb, dev, txq, false);
 }
 
+/* How many packets behind one that was queued are looked at. */
+#define BACKLOG_LOOKS	64
+
 /*
- * Takes @skb back from this CPU's backlog if it is what was queued there last.
- * @skb is compared and not followed before it is found on the queue, so it may
- * be gone. The backlog's NAPI stays scheduled and finds one packet less.
+ * Takes @skb back from this CPU's backlog if it is what was queued there last, but
+ * for what interrupts and other CPUs may have queued since. @skb is compared and not
+ * followed before it is found on the queue, so it may be gone. The backlog's NAPI
+ * stays scheduled and finds one packet less.
  */
 bool knet_backlog_take(struct sk_buff *skb)
 {
 	struct softnet_data *sd = this_cpu_ptr(&softnet_data);
+	unsigned int left = BACKLOG_LOOKS;
+	const struct sk_buff *queued;
 	unsigned long flags;
-	bool found;
+	bool found = false;
 
 	spin_lock_irqsave(&sd->input_pkt_queue.lock, flags);
-	found = skb_peek_tail(&sd->input_pkt_queue) == skb;
+	skb_queue_reverse_walk(&sd->input_pkt_queue, queued) {
+		found = queued == skb;
+		if (found || !--left)
+			break;
+	}
 	if (found) {
 		__skb_unlink(skb, &sd->input_pkt_queue);
 		/* The other count is of who polls, who may have been preempted. */

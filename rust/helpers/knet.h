@@ -68,10 +68,12 @@ struct knet_vxlan {
 	bool up;
 	bool own_source;	/* the inner source address is the device's */
 	bool cross_net;		/* socket and device in different namespaces */
+	bool leads_out;		/* packets may come to another namespace as they are */
 	const struct net_device *from;	/* where the datagram was received */
 };
 
 /* knet.c: GRO stage and the packet itself */
+bool knet_is_shared(const struct net_device *dev);
 bool knet_gro_frame(struct sk_buff *skb, u16 type, struct knet_frame *frame);
 bool knet_ingress_frame(struct sk_buff *skb, struct knet_frame *frame);
 void knet_waiting_frame(const struct sk_buff *skb, u32 offset,
@@ -122,10 +124,14 @@ enum knet_delivery {
 	KNET_LEAVE_QDISC,	/* a qdisc must see it */
 	KNET_LEAVE_TC,		/* a tc program on egress must see it */
 	KNET_LEAVE_TAP,		/* a packet socket must see it */
+	KNET_LEAVE_BEHIND,	/* those before it were left, and wait */
 	KNET_LEAVE_GSO,		/* may have to be segmented */
 	KNET_LEAVE_MTU,		/* larger than the peer takes */
 	KNET_LEAVE_OTHER,	/* anything else that looks unusual */
 };
+bool knet_is_behind(const struct net_device *dev);
+void knet_left(const struct net_device *dev);
+void knet_left_is_queued(void);
 enum knet_delivery knet_veth_cross(struct sk_buff *skb, struct net_device *dev);
 void knet_xmit(struct sk_buff *skb, struct net_device *dev);
 bool knet_backlog_take(struct sk_buff *skb);

@@ -300,9 +300,25 @@ bool knet_backlog_has_thread(void)
 	return test_bit(NAPI_STATE_THREADED, &this_cpu_ptr(&softnet_data)->backlog.state);
 }
 
-/* Whether what was queued up to @tail has been received. An idle backlog is empty. */
-static bool backlog_has_reached(const struct softnet_data *sd, u32 tail)
+/* How many packets were queued on this CPU's backlog, where they are counted. */
+u32 knet_backlog_tail(void)
 {
+#ifdef CONFIG_RPS
+	/* Others count under a lock that is not taken here. */
+	return data_race(READ_ONCE(this_cpu_ptr(&softnet_data)->input_queue_tail));
+#else
+	return 0;
+#endif
+}
+
+/*
+ * Whether what was queued up to @tail on this CPU has been received. An idle backlog
+ * is empty.
+ */
+bool knet_backlog_has_reached(u32 tail)
+{
+	const struct softnet_data *sd = this_cpu_ptr(&softnet_data);
+
 	if (!test_bit(NAPI_STATE_SCHED, &sd->backlog.state))
 		return true;
 #ifdef CONFIG_RPS
@@ -314,15 +330,13 @@ static bool backlog_has_reached(const struct softnet_data *sd, u32 tail)
 
 void knet_underway_note(struct knet_underway *underway)
 {
-#ifdef CONFIG_RPS
-	underway->tail = READ_ONCE(this_cpu_ptr(&softnet_data)->input_queue_tail);
-#endif
+	underway->tail = knet_backlog_tail();
 	underway->grace = start_poll_synchronize_rcu();
 }
 
 bool knet_underway_is_through(const struct knet_underway *underway)
 {
-	return backlog_has_reached(this_cpu_ptr(&softnet_data), underway->tail) &&
+	return knet_backlog_has_reached(underway->tail) &&
 	       poll_state_synchronize_rcu(underway->grace);
 }
 

@@ -61,6 +61,8 @@ struct knet_underway {
 };
 
 bool knet_backlog_has_thread(void);
+u32 knet_backlog_tail(void);
+bool knet_backlog_has_reached(u32 tail);
 void knet_underway_note(struct knet_underway *underway);
 bool knet_underway_is_through(const struct knet_underway *underway);
 

@@ -51,6 +51,7 @@
 	R(ExpressTap, "express_tap") \
 	R(ExpressTc, "express_tc") \
 	R(ExpressPacket, "express_packet") \
+	R(ExpressBehind, "express_behind") \
 	R(KernelBusy, "kernel_busy") \
 	R(KernelHeaders, "kernel_headers") \
 	R(KernelReserved, "kernel_reserved") \
@@ -66,6 +67,7 @@
 	R(KernelQdisc, "kernel_qdisc") \
 	R(KernelTc, "kernel_tc") \
 	R(KernelTap, "kernel_tap") \
+	R(KernelBehind, "kernel_behind") \
 	R(KernelGso, "kernel_gso") \
 	R(KernelMtu, "kernel_mtu") \
 	R(KernelOther, "kernel_other")

@@ -25,6 +25,7 @@
 #include <net/rps.h>
 
 #include "route.h"
+#include "stamp.h"
 
 /* A power of two. */
 #define ROUTES	256
@@ -104,9 +105,7 @@ static bool is_watched(const struct net_device *dev, const struct net *net)
 	if (static_branch_unlikely(&rps_needed))
 		return true;
 #endif
-	/* A PHY may keep a packet until it has a time stamp for it. */
-	return any || dev->phydev || rcu_access_pointer(dev->hwprov) ||
-	       !list_empty(&net->ptype_all) || !list_empty(&dev->ptype_all);
+	return any || knet_phy_stamps(dev) || !list_empty(&net->ptype_all) || !list_empty(&dev->ptype_all);
 }
 
 /*

@@ -221,6 +221,7 @@ enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
 	vx->up = vxlan->dev->flags & IFF_UP;
 	vx->from = skb->dev;
 	vx->cross_net = !net_eq(vxlan->net, dev_net(vxlan->dev));
+	vx->leads_out = vx->cross_net || knet_is_shared(vxlan->dev);
 
 	eth = (const struct vlan_ethhdr *)(vxh + 1);
 	vx->transport = 0;
@@ -337,7 +338,8 @@ bool knet_vxlan_pull_headers(struct sk_buff *skb)
 
 /*
  * Takes the priority from a datagram that the driver may decapsulate into another
- * namespace than the socket's: it leaves that to who has set it.
+ * namespace than the socket's, or to who leads it there: it leaves that to who has
+ * set it.
  */
 void knet_vxlan_untag(const struct sock *sk, struct sk_buff *skb)
 {
@@ -353,6 +355,8 @@ void knet_vxlan_untag(const struct sock *sk, struct sk_buff *skb)
 	vni = vs->flags & VXLAN_F_COLLECT_METADATA && !(vs->flags & VXLAN_F_VNIFILTER) ?
 		      0 : vxlan_vni(vxh->vx_vni);
 	hlist_for_each_entry_rcu(node, vni_bucket(vs, vni), hlist)
-		if (node->vxlan && !net_eq(node->vxlan->net, dev_net_rcu(node->vxlan->dev)))
+		if (node->vxlan &&
+		    (!net_eq(node->vxlan->net, dev_net_rcu(node->vxlan->dev)) ||
+		     knet_is_shared(node->vxlan->dev)))
 			skb->priority = 0;
 }

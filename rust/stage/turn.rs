@@ -7,7 +7,10 @@ use core::{
     sync::atomic::Ordering, //
 };
 
-use kernel::ffi::c_int;
+use kernel::{
+    cpu::CpuId,
+    ffi::c_int, //
+};
 
 use super::{
     schedule,
@@ -136,7 +139,9 @@ pub(super) unsafe extern "C" fn poll<T: Serve>(
     if budget == 0 {
         return 0;
     }
-    stage.is_serving.store(true, Ordering::Relaxed);
+    // Where its CPU went offline and another one has the turn, nothing that its own receives is of it.
+    let is_here = CpuId::current().as_u32() == stage.cpu;
+    stage.is_serving.store(is_here, Ordering::Relaxed);
     let served = T::serve(&turn);
     let done = |packets: u32| (packets as c_int).clamp(0, budget.wrapping_sub(1));
     // Either way, what GRO holds is received, hence inside the turn. What is left has its next one

@@ -94,4 +94,36 @@ note "$REPLY"
 equal "nothing was dropped" "${delta[dropped_held]} ${delta[dropped_high]} ${delta[purged]}" "0 0 0"
 check "all that waited were served" wait_for 5 reconciles
 restore_knobs
+isolate 0
+
+# A packet socket in front of the container comes and goes in the middle of polls. Meanwhile the kernel
+# queues what is sent there, and what comes next must not pass it by.
+remove_rules
+high four vni=100 protocol=udp "destination=$c1_ip"
+for mode in sync express; do
+	mode $mode
+	background four udp --from remote --to c1 --source "$remote_ip" --destination "$c1_ip" --count 0 --window 100 \
+		--patience 30000
+	counters
+	scale 300 100
+	# That it goes in the middle of a poll is a matter of chance.
+	for ((tries = 0; tries < 10; tries++)); do
+		wire sniff --tap :c1h --flips "$REPLY"
+		equal "mode $mode: a packet socket comes and goes" "${got[done]-}" "$REPLY"
+		counted
+		[ "${delta[kernel_behind]}" = 0 ] || break
+	done
+	ended four
+	equal "mode $mode, a socket comes and goes: nothing is lost, doubled, changed or overtaken" \
+		"${got[lost]-} ${got[duplicate]-} ${got[corrupt]-} ${got[reordered]-}" "0 0 0 0" "$report"
+	ways=(kernel_tap delivered)
+	[ "$mode" != express ] || ways=(kernel_tap)
+	[ "$mode" != express ] || kept_long || ways+=(expressed)
+	# With one CPU nothing goes in the middle of a poll.
+	[ "$(nproc)" = 1 ] || ways+=(kernel_behind)
+	for counter in "${ways[@]}"; do
+		at_least "mode $mode, a socket comes and goes: some are $counter" "${delta[$counter]}" 1
+	done
+done
+mode off
 finish

@@ -125,4 +125,42 @@ for kind in bridge passthru; do
 	done
 	clean
 done
+
+# One on a VXLAN device, and one on a bond: neither is on the NIC.
+underlay
+overlay_addresses
+vtep_remote
+vtep_host
+in_ns '' <<-END
+	netns add c1
+	link add link vx100 name mac0 address 02:00:00:00:00:11 netns c1 type macvlan mode bridge
+END
+in_ns c1 <<-END
+	link set mac0 name eth0
+	link set eth0 mtu 1430 up
+	link set lo up
+END
+flat_addresses 100 c1
+count c1
+high flow vni=100 protocol=udp destination_port=5001
+in_all_modes "macvlan on a VXLAN device"
+clean
+
+modprobe -q ipvlan
+underlay bond
+remote_ip=$peer_ip c1_ip=192.168.10.11
+in_ns '' <<-END
+	netns add c1
+	link add link bond7 name ip0 netns c1 type ipvlan mode l2
+END
+in_ns c1 <<-END
+	link set ip0 name eth0
+	address add $c1_ip/24 dev eth0
+	link set eth0 up
+	link set lo up
+END
+count c1
+high flow vni=none protocol=udp destination_port=5001
+in_all_modes "ipvlan on a bond"
+clean
 finish

@@ -11,9 +11,11 @@ use std::{
         Ordering, //
     },
     thread::{
+        self,
         Scope,
         ScopedJoinHandle, //
-    }, //
+    },
+    time::Duration, //
 };
 
 use anyhow::{
@@ -32,6 +34,9 @@ use crate::{
     packet::PacketSocket,
     stop, //
 };
+
+/// For how long a socket is there that comes and goes, and is not.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// A device to listen on: `NAMESPACE:DEVICE`, where the namespace may be empty.
 #[derive(Clone)]
@@ -154,26 +159,45 @@ pub struct Options {
     /// The UDP port of the flow to look for, inside VXLAN or not.
     #[arg(long, default_value_t = 5001)]
     port: u16,
+    /// Only have the sockets come and go so often.
+    #[arg(long, default_value_t = 0)]
+    flips: u32,
 }
 
 /// Looks until told to end.
 pub fn run(options: &Options) -> Result<()> {
     stop::catch()?;
+    if options.flips != 0 {
+        return flip(options);
+    }
     let taps = Tap::open_all(&options.taps)?;
     let done = AtomicBool::new(false);
 
     println!("ready");
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let watches: Vec<_> = taps
             .into_iter()
             .map(|tap| tap.watch(scope, options.port, &done))
             .collect();
         while !stop::requested() {
-            std::thread::sleep(crate::end::TICK);
+            thread::sleep(crate::end::TICK);
         }
         done.store(true, Ordering::Release);
         report(watches)
     })
+}
+
+/// Opens sockets and closes them again, over and over.
+fn flip(options: &Options) -> Result<()> {
+    for _ in 0..options.flips {
+        let taps = Tap::open_all(&options.taps)?;
+
+        thread::sleep(MOMENT);
+        drop(taps);
+        thread::sleep(MOMENT);
+    }
+    println!("done={}", options.flips);
+    Ok(())
 }
 
 /// Prints what each of `watches` saw.

@@ -77,7 +77,7 @@ impl Counter {
 
 /// All counters that this version of the tools knows.
 #[rustfmt::skip]
-pub const COUNTERS: [Counter; 62] = {
+pub const COUNTERS: [Counter; 64] = {
     use Group::*;
 
     [
@@ -125,6 +125,7 @@ pub const COUNTERS: [Counter; 62] = {
         counter("express_tap", NotExpressed, "a packet socket sees them, such as tcpdump"),
         counter("express_tc", NotExpressed, "a tc or XDP program, a qdisc or RPS sees them"),
         counter("express_packet", NotExpressed, "a VLAN tag, a wrong checksum or their size"),
+        counter("express_behind", NotExpressed, "those before them were left to the kernel, and wait"),
         counter("kernel_busy", LeftToKernel, "came while another ran to completion"),
         normal("kernel_learn", LeftToKernel, "the VXLAN driver learnt an address"),
         normal("kernel_refresh", LeftToKernel, "keeps a learnt address, once a second"),
@@ -140,6 +141,7 @@ pub const COUNTERS: [Counter; 62] = {
         counter("kernel_qdisc", LeftToKernel, "a qdisc on the host's end of the container's device"),
         counter("kernel_tc", LeftToKernel, "a tc program there"),
         counter("kernel_tap", LeftToKernel, "a packet socket there, such as tcpdump"),
+        counter("kernel_behind", LeftToKernel, "those before them were left there, and wait"),
         counter("kernel_gso", LeftToKernel, "would have to be segmented"),
         counter("kernel_mtu", LeftToKernel, "larger than the container's device takes"),
         counter("kernel_other", LeftToKernel, "anything else, such as several transmit queues"),
