@@ -66,7 +66,9 @@ boot() {
 guest_tests() {
 	make_system
 	mkdir -p "$work/share"
-	cp "$PRISM_SRC/selftests/deb/in-guest.sh" "$packages/$v3"/prism-tools_*.deb "$work/share/"
+	"$PRISM_SRC/scripts/tools.sh"
+	cp "$PRISM_SRC/selftests/deb/in-guest.sh" "$packages/$v3"/prism-tools_*.deb \
+		"$PRISM_SRC/tools/target/x86_64-unknown-linux-gnu/release/fake-docker" "$work/share/"
 	boot "$r72"
 	boot "$r73"
 }

@@ -92,6 +92,57 @@ upgraded() {
 	check "prismd.service starts again" systemctl start prismd.service
 }
 
+# engine WORD...: has what looks like Docker's engine do that.
+engine() {
+	local answer
+
+	echo "$*" >&"${FAKE[1]}"
+	read -r -u "${FAKE[0]}" -t 60 answer && [ "$answer" = ok ]
+}
+
+# within SECONDS COMMAND...: until it succeeds.
+within() {
+	local tries=$(($1 * 5))
+
+	until "${@:2}"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return
+		sleep 0.2
+	done
+}
+
+gone() { [ ! -e "$1" ]; }
+
+# What the unit lets prismd do is all that it needs for containers.
+with_containers() {
+	coproc FAKE { exec /prism/fake-docker /run/docker.sock; }
+	check "an engine is there" within 10 test -S /run/docker.sock
+	check "prismd tells of it" within 30 tells "prismd_engine_up 1"
+	engine run 0123456789ab web port:80/tcp=0.0.0.0,8080 io.prism.class=high io.prism.ports=80/tcp
+	check "a container has a rule" within 10 test -d "$container_rule"
+	check "which is in force" within 5 grep -qx 1 "$container_rule/enabled"
+	check "for its published port" is "none tcp 8080 high" \
+		"$(cat "$container_rule"/{vni,protocol,destination_port,class} | xargs)"
+	engine run 0123456789cd hostly mode=host io.prism.class=high
+	check "prismctl status tells who has none" within 10 bash -c 'prismctl status | grep -q hostly'
+	engine stop 0123456789ab
+	check "and none when it has stopped" within 10 gone "$container_rule"
+	kill "$FAKE_PID"
+	wait "$FAKE_PID" 2>/dev/null
+	rm -f /run/docker.sock
+}
+
+# Removed without being purged, and installed again.
+installed_again() {
+	check "prismd.service is enabled" systemctl enable prismd.service
+	check "prism-tools is removed" dpkg --remove prism-tools
+	check "both services are inactive" is "inactive inactive" "$(state prism.service) $(state prismd.service)"
+	check "and installed" dpkg -i /prism/prism-tools_*.deb
+	check "both services are active" is "active active" "$(state prism.service) $(state prismd.service)"
+	check "the mode is that of prism.toml" is sync "$(mode)"
+	check "prismd.service is disabled" systemctl disable prismd.service
+}
+
 container_rule=/sys/kernel/config/prism/rules/docker:0123456789ab:ports:0
 # prismctl makes none of that name.
 rule_of_container() {
@@ -122,6 +173,8 @@ booted
 case $release in
 7.2*)
 	upgraded
+	with_containers
+	installed_again
 	removed
 	;;
 *) loaded_by_hand ;;
