@@ -27,10 +27,11 @@ function row(mode, rate) {
 }
 
 # What holds wherever there was bulk traffic.
-function check(rate,    i) {
+function check(rate,    i, m) {
 	for (i = 1; i <= shown; i++)
-		if (!sums["prism", rate, column[i]])
-			bad(rate "/s: PRISM's counter \"" column[i] "\" did not move")
+		for (m = 2; m <= modes; m++)
+			if (!sums[order[m], rate, column[i]])
+				bad(rate "/s, " order[m] ": PRISM's counter \"" column[i] "\" did not move")
 	if (sums["vanilla", rate, "classified"])
 		bad(rate "/s: PRISM classified packets in mode off")
 }

@@ -61,7 +61,8 @@ more() {
 
 	now=$(on_server stats | sed -n "s/^$1://p")
 	before=$(sed -n "s/^$1://p" <<<"$was")
-	echo $((now - before))
+	# What is not there has not stayed the same.
+	[ -n "$now" ] && [ -n "$before" ] && echo $((now - before))
 }
 
 # moves DESCRIPTION NAME: that counter does, by what a client asks for in a second.
@@ -127,6 +128,7 @@ check_published() {
 	rule=$(on_server rules_of web)
 	# One for each family, as Docker publishes it.
 	matches "for the port of the host" "$(on_server all_fields web)" '^none tcp 0\.0\.0\.0/0 8080 high 1$'
+	matches "for that of IPv6" "$(on_server all_fields web)" '^none tcp ::/0 8080 high 1$'
 	eventually 30 "it answers" probe env
 	mark
 	must "and goes on" probe env
@@ -227,7 +229,7 @@ check_restarted() {
 	eventually 60 "with its rule" on_server rules_of "$cache"
 	eventually 60 "the rule of before has gone" on_server has_no_rule "docker:$before:*"
 	eventually 120 "it answers" cache_answers
-	check_traffic
+	goes_on_by_prism
 }
 
 # other_cache ID: the service's container is another one than that.
@@ -236,7 +238,7 @@ other_cache() {
 }
 
 # Its packets are taken as before.
-check_traffic() {
+goes_on_by_prism() {
 	local target=${address[cache]}:11211
 
 	mark
@@ -248,6 +250,7 @@ check_node_lost() {
 	local rule
 
 	rule=$(on_server rules_of "$cache")
+	matches "the service has a rule" "$rule" .
 	must "the first host's link is cut" on_server cut_link
 	sleep 10
 	eventually 240 "it comes back" on_server true
@@ -256,7 +259,7 @@ check_node_lost() {
 	equal "the rule is the same" "$(on_server rules_of "$cache")" "$rule"
 	eventually 120 "the service answers" cache_answers
 	find_client
-	check_traffic
+	goes_on_by_prism
 }
 
 check_churn() {
