@@ -168,9 +168,9 @@ for device in nic0 vx100; do
 	known "tc marks at $device"
 	for mode in sync batch express; do
 		mode $mode
-		before=$(marks)
+		marked=$(marks)
 		same_as_off "tc marks at $device, mode $mode"
-		at_least "tc marks at $device, mode $mode: packets were marked" $(($(marks) - before)) $((packets * 4))
+		at_least "tc marks at $device, mode $mode: packets were marked" $(($(marks) - marked)) $((packets * 4))
 	done
 	tc qdisc del dev $device clsact
 done

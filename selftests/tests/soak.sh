@@ -152,6 +152,7 @@ memory_flat "$steps changes" "$steps"
 # In make soak there are several runs in a guest.
 first=/run/selftests.soak all=$steps
 if [ -e $first ]; then
+	# shellcheck source=/dev/null
 	. $first
 	all=$((all + steps))
 	memory_flat "$all changes since the first run" "$all"
