@@ -44,7 +44,8 @@ flood=$!
 echo 0 >/proc/sys/net/core/netdev_max_backlog
 finds "drops of the backlog or the overlay's queue are found" now "packets were dropped" 3
 matches "and what to do" "$finding" "prismctl mode sync"
-echo "$backlog" >/proc/sys/net/core/netdev_max_backlog
+mend 1
+at_least "its command makes room" "$(</proc/sys/net/core/netdev_max_backlog)" 1000
 finds_not "they are over then" "packets were dropped in front of containers"
 kill $flood
 
@@ -63,6 +64,20 @@ ip netns exec remote tc qdisc del dev vx100 clsact
 finds_not "they are over then" "with a wrong checksum"
 ended broken
 kill $container
+
+# As Docker has it: the overlay's device is where no process is.
+clean
+underlay
+overlay_bridge_in_netns
+udp4 --count 3
+background many udp "${flow[@]}" --window 60
+echo 0 >/proc/sys/net/core/netdev_max_backlog
+finds "drops in a namespace without processes are found" now \
+	"packets were dropped by the overlay's device vx100 of /run/netns/overlay" 3
+mend 1
+finds_not "its command mends it" "dropped by the overlay's device"
+ended many
+echo "$backlog" >/proc/sys/net/core/netdev_max_backlog
 
 text=$(COLUMNS=80 "$SELFTESTS"/bin/prismctl doctor --wait 1)
 matches "what was is told" "$text" "(^|"$'\n'")earlier"

@@ -12,6 +12,7 @@ use super::host::{
     Host,
     Network, //
 };
+use crate::output::visible;
 
 /// Something that an operator should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -188,24 +189,68 @@ fn squeezed(before: &Host, now: &Host) -> Option<Finding> {
     })
 }
 
+/// A device of an overlay, in this network namespace or in the one of that file.
+struct Overlay<'a> {
+    name: &'a str,
+    namespace: Option<&'a str>,
+    before: Option<&'a Device>,
+    now: &'a Device,
+}
+
+impl Overlay<'_> {
+    /// Which one it is, in words.
+    fn shown(&self) -> String {
+        match self.namespace {
+            Some(file) => format!("{} of {}", self.name, visible(file)),
+            None => self.name.to_owned(),
+        }
+    }
+
+    /// The command that does `what` to it.
+    fn command(&self, what: &str) -> String {
+        let net = self
+            .namespace
+            .map(|file| format!("nsenter --net={} ", word(file)));
+
+        format!("{}{what}", net.unwrap_or_default())
+    }
+}
+
+/// The devices of overlays, wherever they are.
+fn overlays<'a>(before: &'a Host, now: &'a Host) -> impl Iterator<Item = Overlay<'a>> {
+    let here = now.devices.iter().map(|(name, device)| Overlay {
+        name,
+        namespace: None,
+        before: before.devices.get(name),
+        now: device,
+    });
+    let elsewhere = now.elsewhere.iter().map(|(key, device)| Overlay {
+        name: &key.1,
+        namespace: Some(&key.0),
+        before: before.elsewhere.get(key),
+        now: device,
+    });
+
+    here.chain(elsewhere)
+        .filter(|overlay| matches!(overlay.now.kind.as_deref(), Some("vxlan" | "geneve")))
+}
+
 fn overlay_queues(before: &Host, now: &Host) -> Vec<Finding> {
-    let finding = |(name, device): (&String, &Device)| {
-        let is_overlay = matches!(device.kind.as_deref(), Some("vxlan" | "geneve"));
-        let earlier = before.devices.get(name)?;
-        let (severity, packets) =
-            moved(earlier.rx_dropped, device.rx_dropped).filter(|_| is_overlay)?;
+    let finding = |overlay: Overlay<'_>| {
+        let (severity, packets) = moved(overlay.before?.rx_dropped, overlay.now.rx_dropped)?;
 
         Some(Finding {
             severity,
             what: format!(
-                "{packets} packets were dropped by the overlay's device {name}: its queue (gro_cells) was full, or they \
-                 were for nobody. Packets of class high do not pass the queue in mode sync."
+                "{packets} packets were dropped by the overlay's device {}: its queue (gro_cells) was full, or they \
+                 were for nobody. Packets of class high do not pass the queue in mode sync.",
+                overlay.shown()
             ),
             commands: pass_or_enlarge(now, severity),
         })
     };
 
-    now.devices.iter().filter_map(finding).collect()
+    overlays(before, now).filter_map(finding).collect()
 }
 
 fn rings(before: &Host, now: &Host) -> Vec<Finding> {
@@ -251,19 +296,19 @@ fn over_networks(
 }
 
 fn checksums(before: &Host, now: &Host) -> Vec<Finding> {
-    let overlays: Vec<&String> = now
-        .devices
-        .iter()
-        .filter(|(_, device)| device.kind.as_deref() == Some("vxlan"))
-        .map(|(name, _)| name)
+    let mut commands: Vec<String> = overlays(before, now)
+        .map(|overlay| {
+            let turn_off = format!(
+                "ethtool -K {} tx-checksum-ip-generic off",
+                word(overlay.name)
+            );
+
+            overlay.command(&turn_off)
+        })
         .collect();
-    let commands: Vec<String> = match overlays.as_slice() {
-        [] => vec!["ethtool -K DEVICE tx-checksum-ip-generic off".to_owned()],
-        names => names
-            .iter()
-            .map(|name| format!("ethtool -K {} tx-checksum-ip-generic off", word(name)))
-            .collect(),
-    };
+    if commands.is_empty() {
+        commands.push("ethtool -K DEVICE tx-checksum-ip-generic off".to_owned());
+    }
 
     over_networks(before, now, |network| network.checksum_errors)
         .into_iter()

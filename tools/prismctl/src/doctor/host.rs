@@ -7,12 +7,20 @@ use std::{
         btree_map::Entry,
         BTreeMap, //
     },
+    ffi::OsString,
     fs, io,
+    os::unix::fs::MetadataExt,
     path::{
         Path,
         PathBuf, //
     },
+    process::{
+        Command,
+        Stdio, //
+    },
 };
+
+use serde::Deserialize;
 
 use crate::{
     error::Error,
@@ -27,6 +35,9 @@ pub(crate) struct Host {
     /// `net.core.netdev_max_backlog`.
     pub(super) max_backlog: u64,
     pub(crate) devices: BTreeMap<String, Device>,
+    /// Those of namespaces without processes, by the files of these and by their names: Docker has its overlay
+    /// networks' there.
+    pub(super) elsewhere: BTreeMap<(String, String), Device>,
     /// `net.core.rmem_default`, in bytes.
     pub(super) receive_buffer: u64,
     /// By what identifies each.
@@ -53,7 +64,7 @@ pub(crate) struct Cpu {
     pub(super) ticks: u64,
 }
 
-/// A device of the initial network namespace.
+/// A network device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Device {
     /// What it is: `vxlan`, `bridge`, ...; none for a NIC.
@@ -91,6 +102,7 @@ impl Host {
 
             (cpu.softirq, cpu.ticks) = (softirq, ticks);
         }
+        let networks = networks(Path::new("/proc"));
         let module = prism_config::Module::open().ok();
         let value = |name| module.as_ref()?.value(name).ok();
 
@@ -99,7 +111,8 @@ impl Host {
             max_backlog: number(Path::new("/proc/sys/net/core/netdev_max_backlog")),
             receive_buffer: number(Path::new("/proc/sys/net/core/rmem_default")),
             devices: devices(Path::new("/sys/class/net"))?,
-            networks: networks(Path::new("/proc")),
+            elsewhere: elsewhere(&networks),
+            networks,
             has_mode: value("mode").is_some_and(|mode| mode != "off"),
             isolates: value("isolate").is_some_and(|isolates| isolates == "1"),
             has_slice: value("receiver_slice_us").is_some_and(|slice| slice != "0"),
@@ -206,6 +219,91 @@ fn device(path: &Path) -> Device {
         rx_packets: number(&path.join("statistics/rx_packets")),
         rx_dropped: number(&path.join("statistics/rx_dropped")),
         rx_missed: number(&path.join("statistics/rx_missed_errors")),
+    }
+}
+
+/// Where namespaces are kept that need no process: Docker's, and those of `ip netns`.
+const NAMESPACES: [&str; 2] = ["/run/docker/netns", "/run/netns"];
+
+/// The devices of the namespaces that are kept and in which none of the processes is that were found in
+/// `networks`. None where this user may not look.
+fn elsewhere(networks: &BTreeMap<String, Network>) -> BTreeMap<(String, String), Device> {
+    let files = NAMESPACES
+        .iter()
+        .flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten())
+        .map(|entry| entry.path());
+    let is_empty = |file: &PathBuf| {
+        fs::metadata(file)
+            .is_ok_and(|meta| !networks.contains_key(&format!("net:[{}]", meta.ino())))
+    };
+
+    files
+        .filter(is_empty)
+        .flat_map(|file| {
+            let namespace = file.to_string_lossy().into_owned();
+
+            links(&file)
+                .into_iter()
+                .map(move |(name, device)| ((namespace.clone(), name), device))
+        })
+        .collect()
+}
+
+/// What `ip` tells of a namespace's devices.
+fn links(namespace: &Path) -> BTreeMap<String, Device> {
+    let mut net = OsString::from("--net=");
+    net.push(namespace);
+
+    Command::new("nsenter")
+        .arg(net)
+        .args("ip -json -statistics -details link show".split(' '))
+        .stderr(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())
+        .and_then(|output| serde_json::from_slice::<Vec<Link>>(&output.stdout).ok())
+        .into_iter()
+        .flatten()
+        .map(|link| (visible(&link.ifname), link.into()))
+        .collect()
+}
+
+/// A device as `ip -json -statistics -details link` has it.
+#[derive(Deserialize)]
+struct Link {
+    ifname: String,
+    #[serde(default)]
+    linkinfo: LinkInfo,
+    #[serde(default)]
+    stats64: Directions,
+}
+
+#[derive(Default, Deserialize)]
+struct LinkInfo {
+    info_kind: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Directions {
+    #[serde(default)]
+    rx: Received,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Received {
+    packets: u64,
+    dropped: u64,
+}
+
+impl From<Link> for Device {
+    fn from(link: Link) -> Self {
+        Self {
+            kind: link.linkinfo.info_kind,
+            rx_packets: link.stats64.rx.packets,
+            rx_dropped: link.stats64.rx.dropped,
+            ..Self::default()
+        }
     }
 }
 
@@ -412,6 +510,23 @@ UdpLite: 100 50 40
         assert_eq!(after["net:[4026531840]"].buffer_errors, 7);
         assert_eq!(meanwhile, after);
         assert_eq!(after.len(), 1);
+    }
+
+    #[test]
+    fn links_are_read() {
+        let text = r#"[
+            {"ifname":"lo","link_type":"loopback","stats64":{"rx":{"bytes":0,"packets":7,"dropped":0}}},
+            {"ifname":"vxlan0","linkinfo":{"info_kind":"vxlan","info_data":{"id":4097}},
+             "stats64":{"rx":{"packets":12,"errors":0,"dropped":5},"tx":{"packets":1}}},
+            {"ifname":"br0","linkinfo":{"info_kind":"bridge"}}
+        ]"#;
+        let links: Vec<Link> = serde_json::from_str(text).unwrap();
+        let devices: Vec<Device> = links.into_iter().map(Device::from).collect();
+
+        assert_eq!(devices[0].kind, None);
+        assert_eq!(devices[1].kind.as_deref(), Some("vxlan"));
+        assert_eq!((devices[1].rx_packets, devices[1].rx_dropped), (12, 5));
+        assert_eq!(devices[2].rx_dropped, 0);
     }
 
     #[test]

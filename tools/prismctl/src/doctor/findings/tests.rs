@@ -300,3 +300,27 @@ fn the_most_urgent_comes_first() {
     assert!(now.is_sorted_by_key(|finding| finding.severity));
     assert_eq!(now.len(), 2);
 }
+
+#[test]
+fn an_overlay_of_another_namespace() {
+    let mut before = host();
+    let key = ("/run/docker/netns/1-abc".to_owned(), "vxlan0".to_owned());
+    before
+        .elsewhere
+        .insert(key.clone(), before.devices["vx0"].clone());
+    let mut after = before.clone();
+    after.elsewhere.get_mut(&key).unwrap().rx_dropped = 5;
+    let finding = only(&of(&before, &after)).clone();
+    assert!(finding.what.starts_with(
+        "5 packets were dropped by the overlay's device vxlan0 of /run/docker/netns/1-abc: "
+    ));
+    after.elsewhere.get_mut(&key).unwrap().rx_dropped = 0;
+    after.networks.get_mut(NET).unwrap().checksum_errors = 1;
+    assert_eq!(
+        only(&of(&before, &after)).commands,
+        [
+            "ethtool -K vx0 tx-checksum-ip-generic off",
+            "nsenter --net=/run/docker/netns/1-abc ethtool -K vxlan0 tx-checksum-ip-generic off",
+        ]
+    );
+}
