@@ -95,6 +95,12 @@ static struct vxlan_dev *find_vni(struct vxlan_sock *vs, int ifindex,
 	return NULL;
 }
 
+/* Whether packets of the device may come to another namespace than the socket's as they are. */
+static bool leads_out(const struct vxlan_dev *vxlan)
+{
+	return !net_eq(vxlan->net, dev_net_rcu(vxlan->dev)) || knet_is_shared(vxlan->dev);
+}
+
 /* What is known of FDBs is good until the next generation. */
 static atomic_t fdb_generation = ATOMIC_INIT(0);
 
@@ -221,7 +227,7 @@ enum knet_vxlan_lookup knet_vxlan_look(struct sock *sk, struct sk_buff *skb,
 	vx->up = vxlan->dev->flags & IFF_UP;
 	vx->from = skb->dev;
 	vx->cross_net = !net_eq(vxlan->net, dev_net(vxlan->dev));
-	vx->leads_out = vx->cross_net || knet_is_shared(vxlan->dev);
+	vx->leads_out = leads_out(vxlan);
 
 	eth = (const struct vlan_ethhdr *)(vxh + 1);
 	vx->transport = 0;
@@ -355,8 +361,6 @@ void knet_vxlan_untag(const struct sock *sk, struct sk_buff *skb)
 	vni = vs->flags & VXLAN_F_COLLECT_METADATA && !(vs->flags & VXLAN_F_VNIFILTER) ?
 		      0 : vxlan_vni(vxh->vx_vni);
 	hlist_for_each_entry_rcu(node, vni_bucket(vs, vni), hlist)
-		if (node->vxlan &&
-		    (!net_eq(node->vxlan->net, dev_net_rcu(node->vxlan->dev)) ||
-		     knet_is_shared(node->vxlan->dev)))
+		if (node->vxlan && leads_out(node->vxlan))
 			skb->priority = 0;
 }

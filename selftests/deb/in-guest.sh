@@ -111,8 +111,6 @@ within() {
 	done
 }
 
-gone() { [ ! -e "$1" ]; }
-
 # What the unit lets prismd do is all that it needs for containers.
 with_containers() {
 	coproc FAKE { exec /prism/fake-docker /run/docker.sock; }
@@ -126,7 +124,7 @@ with_containers() {
 	engine run 0123456789cd hostly mode=host io.prism.class=high
 	check "prismctl status tells who has none" within 10 bash -c 'prismctl status | grep -q hostly'
 	engine stop 0123456789ab
-	check "and none when it has stopped" within 10 gone "$container_rule"
+	check "and none when it has stopped" within 10 test ! -e "$container_rule"
 	kill "$FAKE_PID"
 	wait "$FAKE_PID" 2>/dev/null
 	rm -f /run/docker.sock

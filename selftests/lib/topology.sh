@@ -173,6 +173,17 @@ container() {
 	END
 }
 
+# container_on DEVICE KIND OPTION...: c1's eth0, of that kind on DEVICE: macvlan or ipvlan.
+container_on() {
+	[ -e /run/netns/c1 ] || in_ns '' <<<"netns add c1"
+	in_ns '' <<<"link add link $1 name on_$1 netns c1 type ${*:2}"
+	in_ns c1 <<-END
+		link set on_$1 name eth0
+		link set eth0 up
+		link set lo up
+	END
+}
+
 # vtep_remote [VNI [PORT [FAMILY [OPTION...]]]]: the other end's VXLAN device.
 vtep_remote() {
 	local vni=${1:-100} port=${2:-4789} from=$peer_ip to=$host_ip

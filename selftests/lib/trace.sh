@@ -74,3 +74,6 @@ ways() {
 	END { print "queued=" queued, "cells=" cells, "received=" received, "straight=" straight }
 	' $trace_dir/trace
 }
+
+# bpf_count OBJECT NAME: a variable of a BPF program that is loaded.
+bpf_count() { bpftool -j map dump name "$1.bss" | jq "[.[0].formatted.value[\".bss\"][]] | add | .$2"; }

@@ -8,7 +8,7 @@ trap ended_early EXIT
 
 probe=/sys/fs/bpf/assign
 to_host() { wire udp --from remote --source "$peer_ip" --destination "$host_ip" "$@"; }
-given() { bpftool -j map dump name assign.bss | jq '[.[0].formatted.value[".bss"][]] | add | .assigned_count'; }
+given() { bpf_count assign assigned_count; }
 
 underlay nogro
 to_host --count 3

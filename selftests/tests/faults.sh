@@ -9,7 +9,7 @@
 faults_ready
 allocations_fail
 
-# Where the kernel itself does most of it, only every so-manieth fails, but for make soak.
+# Where the kernel itself does most of it, only some fail, but for make soak.
 scale 0 97 1
 load_step=$REPLY
 scale 0 67 1

@@ -159,7 +159,6 @@ kill $stamps
 nft flush ruleset
 
 # All that the host's tc programs may write, of the outer packet and of the inner one.
-marks() { bpftool -j map dump name marks.bss | jq '[.[0].formatted.value[".bss"][]] | add | .marks_count'; }
 bpftool prog loadall "$SELFTESTS"/bin/marks.o ${probes}_marks
 for device in nic0 vx100; do
 	tc qdisc add dev $device clsact
@@ -168,9 +167,9 @@ for device in nic0 vx100; do
 	known "tc marks at $device"
 	for mode in sync batch express; do
 		mode $mode
-		marked=$(marks)
+		marked=$(bpf_count marks marks_count)
 		same_as_off "tc marks at $device, mode $mode"
-		at_least "tc marks at $device, mode $mode: packets were marked" $(($(marks) - marked)) $((packets * 4))
+		at_least "tc marks at $device, mode $mode: packets were marked" $(($(bpf_count marks marks_count) - marked)) $((packets * 4))
 	done
 	tc qdisc del dev $device clsact
 done
@@ -210,15 +209,10 @@ clean
 modprobe -q ipvlan
 underlay
 c1_ip=192.168.10.11 c1_ip6=fd00:10::11 remote_ip=$peer_ip remote_ip6=$peer_ip6
-in_ns '' <<-END
-	netns add c1
-	link add link nic0 name ip0 netns c1 type ipvlan mode l2
-END
+container_on nic0 ipvlan mode l2
 in_ns c1 <<-END
-	link set ip0 name eth0
 	address add $c1_ip/24 dev eth0
 	address add $c1_ip6/64 dev eth0 nodad
-	link set eth0 up
 END
 high flow vni=none protocol=udp destination_port=5001
 known "ipvlan"

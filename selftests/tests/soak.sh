@@ -3,7 +3,8 @@
 # Everything changes at random under traffic: settings, rules, containers, bridges,
 # VXLAN devices, NICs, CPUs, the module. By turns there are sections in which nothing of
 # a flow's own way is taken down, so that nothing of it is lost, and those in which it is.
-# SOAK_SECONDS: how long, a minute or two where it is not said. SOAK_SEED: the one that is printed has the same changes come.
+# SOAK_SECONDS: how long, a minute or two where it is not said. SOAK_SEED: the one that is
+# printed has the same changes come.
 
 . "${0%/*}/../lib.sh"
 . "${0%/*}/../lib/memory.sh"

@@ -100,15 +100,8 @@ for kind in bridge passthru; do
 		isolate 0
 		mode off
 	fi
-	in_ns '' <<-END
-		link add link nic0 name mac0 netns c1 type macvlan mode $kind
-	END
-	in_ns c1 <<-END
-		link set mac0 name eth0
-		address add $c1_ip/24 dev eth0
-		link set eth0 up
-		link set lo up
-	END
+	container_on nic0 macvlan mode $kind
+	in_ns c1 <<<"address add $c1_ip/24 dev eth0"
 	count c1
 	# Packets to an address of its own are not the NIC's, so that nothing is looked up.
 	[ $kind = passthru ] || untouched=1
@@ -131,15 +124,8 @@ underlay
 overlay_addresses
 vtep_remote
 vtep_host
-in_ns '' <<-END
-	netns add c1
-	link add link vx100 name mac0 address 02:00:00:00:00:11 netns c1 type macvlan mode bridge
-END
-in_ns c1 <<-END
-	link set mac0 name eth0
-	link set eth0 mtu 1430 up
-	link set lo up
-END
+container_on vx100 macvlan mode bridge
+in_ns c1 <<<"link set eth0 address 02:00:00:00:00:11 mtu 1430"
 flat_addresses 100 c1
 count c1
 high flow vni=100 protocol=udp destination_port=5001
@@ -149,16 +135,8 @@ clean
 modprobe -q ipvlan
 underlay bond
 remote_ip=$peer_ip c1_ip=192.168.10.11
-in_ns '' <<-END
-	netns add c1
-	link add link bond7 name ip0 netns c1 type ipvlan mode l2
-END
-in_ns c1 <<-END
-	link set ip0 name eth0
-	address add $c1_ip/24 dev eth0
-	link set eth0 up
-	link set lo up
-END
+container_on bond7 ipvlan mode l2
+in_ns c1 <<<"address add $c1_ip/24 dev eth0"
 count c1
 high flow vni=none protocol=udp destination_port=5001
 in_all_modes "ipvlan on a bond"
