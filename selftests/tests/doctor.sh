@@ -81,5 +81,6 @@ echo "$backlog" >/proc/sys/net/core/netdev_max_backlog
 
 text=$(COLUMNS=80 "$SELFTESTS"/bin/prismctl doctor --wait 1)
 matches "what was is told" "$text" "(^|"$'\n'")earlier"
-at_most "in 80 columns" "$(wc -L <<<"$text")" 80
+# Commands are to be copied, however long they are.
+at_most "in 80 columns" "$(grep -v '^ \{13\}' <<<"$text" | wc -L)" 80
 finish
