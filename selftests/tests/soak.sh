@@ -11,7 +11,8 @@
 . "${0%/*}/../lib/soak.sh"
 trap ended_early EXIT
 
-scale 60 120
+scale 60
+[ -z "$DEBUG_KERNEL" ] || scale 120
 seconds=${SOAK_SECONDS:-$REPLY}
 section=$((seconds / 4 > 20 ? 20 : seconds / 4))
 seeded SOAK_SEED
