@@ -6,11 +6,13 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::host::{
-    Cpu,
-    Device,
-    Host,
-    Network, //
+use super::{
+    device::Device,
+    host::{
+        Cpu,
+        Host,
+        Network, //
+    }, //
 };
 use crate::output::visible;
 

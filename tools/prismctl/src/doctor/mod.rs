@@ -2,6 +2,7 @@
 
 //! `doctor`: what operators of container networks suffer from, found by what the kernel counts.
 
+mod device;
 mod findings;
 pub(crate) mod host;
 
