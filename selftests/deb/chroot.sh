@@ -98,12 +98,12 @@ make_other_source() {
 	dpkg-deb --root-owner-group -b "$tree" "$packages/other-source.deb" >/dev/null
 }
 
-# Headers of a kernel that differs from 7.2 in one option.
-make_other_kernel() {
-	local dir=$root/usr/lib/modules/7.2.1-other/build
+# other_kernel RELEASE OPTION: headers of a kernel that differs from 7.2 in that it lacks that option.
+other_kernel() {
+	local dir=$root/usr/lib/modules/$1/build
 
 	mkdir -p "$dir/include"
-	grep -v '^CONFIG_RUST=' "$root/usr/src/linux-headers-$r72/.config" >"$dir/.config"
+	grep -v "^CONFIG_$2=" "$root/usr/src/linux-headers-$r72/.config" >"$dir/.config"
 }
 
 # The packages that ours pull in, so that what is compared later is ours alone.
@@ -142,13 +142,17 @@ refusals() {
 		says "$needs, and that of version 7.2.1-1 is installed" root_install /srv/packages/other-source.deb
 	check "refused: linux-source of another version" refuses "$r72" "$needs, and that of version 7.2.1-1 is installed"
 	check "refused: that goes again" in_root apt-get -q purge linux-source-7.2
-	make_other_kernel
+	other_kernel 7.2.1-other RUST
 	check "refused: a kernel without CONFIG_RUST, as its headers are installed" says "it has no CONFIG_RUST" \
 		in_root linux-run-hooks headers postinst 7.2.1-other -- configure
 	check "refused: a kernel without CONFIG_RUST" refuses 7.2.1-other "it has no CONFIG_RUST"
-	rm -r "$root/usr/lib/modules/7.2.1-other"
+	other_kernel 7.2.1-arm64 X86_64
+	check "refused: a kernel of another architecture" refuses 7.2.1-arm64 "it is not of amd64"
+	other_kernel 7.4.1-next NONE
+	check "refused: a kernel of another series" refuses 7.4.1-next "this version of prism is for kernels of the series 7.2 7.3"
+	rm -r "$root"/usr/lib/modules/{7.2.1-other,7.2.1-arm64,7.4.1-next}
 	in_root /usr/lib/prism-dkms/kernel-tree sweep
-	check "refused: that is forgotten with the kernel" test ! -e "$root/var/lib/prism-dkms/7.2.1-other.refused"
+	check "refused: that is forgotten with the kernel" test -z "$(cd "$root/var/lib/prism-dkms" && find . -name '7.[24].1-*')"
 	check "refused: another rustc, as linux-source is installed" \
 		instead /usr/bin/rustc '#!/bin/sh
 echo "rustc 1.84.0"' says "and /usr/bin/rustc is 'rustc 1.84.0'" root_install "linux-source-7.2=$version_72"

@@ -25,7 +25,7 @@ make_system() {
 	done
 	cp "$PRISM_SRC/selftests/deb/prism.toml" "$tree/etc/prism.toml"
 	# As the packages have it; it was enabled for what comes after.
-	rm "$tree"/etc/systemd/system/{multi-user.target,docker.service}.wants/prismd.service
+	rm -f "$tree"/etc/systemd/system/{multi-user.target,docker.service}.wants/prismd.service
 	"$PRISM_SRC/scripts/in-toolroot.sh" mkfs.erofs "${erofs_options[@]}" "$work/system.erofs" "$tree"
 	rm -rf "$tree"
 }
@@ -67,7 +67,7 @@ guest_tests() {
 	make_system
 	mkdir -p "$work/share"
 	"$PRISM_SRC/scripts/tools.sh"
-	cp "$PRISM_SRC/selftests/deb/in-guest.sh" "$packages/$v3"/prism-tools_*.deb \
+	cp "$PRISM_SRC/selftests/deb/in-guest.sh" "$packages/$v3"/prism-{dkms,tools}_*.deb \
 		"$PRISM_SRC/tools/target/x86_64-unknown-linux-gnu/release/fake-docker" "$work/share/"
 	boot "$r72"
 	boot "$r73"

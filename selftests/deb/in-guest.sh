@@ -50,7 +50,6 @@ loaded_by_hand() {
 	check "prism.service restores prism.toml" systemctl restart prism.service
 	check "the mode is back" is sync "$(mode)"
 	check "and the rule" is 42 "$(cat /sys/kernel/config/prism/rules/cache/vni)"
-	check "both go" bash -c 'prismctl rule del cache && rmmod prism'
 }
 
 # runs_well UNIT: and has not been started again since somebody did so.
@@ -130,13 +129,64 @@ with_containers() {
 	rm -f /run/docker.sock
 }
 
+# prism.service has given up, and starts once there is a module for its kernel. There are no compilers here: that
+# dkms has built it is what postinst is told.
+given_up() {
+	local settings=/run/systemd/system/prism.service.d/once.conf
+
+	check "prism.service is active" systemctl start prism.service
+	mkdir -p "${settings%/*}"
+	printf '[Unit]\nStartLimitBurst=1\n[Service]\nRestart=no\n' >$settings
+	mv /etc/prism.toml /etc/prism.toml.kept
+	echo 'devices = "nowhere"' >/etc/prism.toml
+	systemctl daemon-reload
+	systemctl restart prism.service
+	check "it fails where a device is missing" is failed "$(state prism.service)"
+	mv /etc/prism.toml.kept /etc/prism.toml
+	check "and may not be started again" bash -c '! systemctl start prism.service'
+	check "prism-dkms sees a kernel come" env DPKG_MAINTSCRIPT_PACKAGE=prism-dkms \
+		/var/lib/dpkg/info/prism-dkms.postinst triggered /usr/src
+	check "it is active" is active "$(state prism.service)"
+	rm -r "${settings%/*}"
+	systemctl daemon-reload
+}
+
+# A kernel that was booted without its headers being there.
+without_headers() {
+	local headers=/lib/modules/$release/build
+
+	mv "$headers" "$headers.kept"
+	check "a kernel without headers is told of" is \
+		"prism is not built for the kernel $release: it needs the package linux-headers-$release." \
+		"$(/usr/lib/prism-dkms/kernel-tree refusals)"
+	mv "$headers.kept" "$headers"
+	check "and nothing with them" is "" "$(/usr/lib/prism-dkms/kernel-tree refusals)"
+}
+
+# With a module that is loaded, and nothing being built.
+dkms_upgraded() {
+	touch /etc/dkms/no-autoinstall
+	check "prism-dkms is upgraded" dpkg -i /prism/prism-dkms_*.deb
+	check "it is of version $next" is "ii $next" "$(dpkg-query -W -f '${db:Status-Abbrev}${Version}' prism-dkms)"
+	check "with its source, and no other" test -e "/usr/src/prism-$next/dkms.conf" -a ! -e "/usr/src/prism-$version"
+	check "of before nothing is left for modprobe" bash -c '! modinfo prism'
+	check "the module is loaded as before" is sync "$(mode)"
+	check "and has its rule" is 42 "$(cat /sys/kernel/config/prism/rules/cache/vni)"
+	check "both go" bash -c 'prismctl rule del cache && rmmod prism'
+}
+
 # Removed without being purged, and installed again.
 installed_again() {
+	check "prism.service is started" systemctl start prism.service
+	check "the mode is another one" prismctl mode express
 	check "prismd.service is enabled" systemctl enable prismd.service
 	check "prism-tools is removed" dpkg --remove prism-tools
 	check "both services are inactive" is "inactive inactive" "$(state prism.service) $(state prismd.service)"
 	check "and installed" dpkg -i /prism/prism-tools_*.deb
-	check "both services are active" is "active active" "$(state prism.service) $(state prismd.service)"
+	check "no mark is left" test ! -e /run/prism-tools.new
+	check "prism.service is active" is active "$(state prism.service)"
+	check "prismd.service, too" runs_well prismd.service
+	check "it tells how it is" tells "prism_up 1"
 	check "the mode is that of prism.toml" is sync "$(mode)"
 	check "prismd.service is disabled" systemctl disable prismd.service
 }
@@ -155,7 +205,7 @@ rule_of_container() {
 removed() {
 	check "a rule as prismd makes them is there" rule_of_container
 	check "the packages are removed" dpkg --remove prism-tools prism-dkms
-	check "prismd.service has stopped" is inactive "$(state prismd.service)"
+	check "both services have stopped" is "inactive inactive" "$(state prism.service) $(state prismd.service)"
 	check "the rules of containers are gone" test ! -e "$container_rule"
 	check "no module is left for modprobe" bash -c '! modinfo prism'
 	check "configuration is left" test -e /etc/default/prismd -a -e /etc/prism.toml
@@ -172,9 +222,14 @@ case $release in
 7.2*)
 	upgraded
 	with_containers
+	given_up
+	without_headers
 	installed_again
 	removed
 	;;
-*) loaded_by_hand ;;
+*)
+	loaded_by_hand
+	dkms_upgraded
+	;;
 esac
 [ $failures = 0 ]
