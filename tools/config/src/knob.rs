@@ -257,6 +257,7 @@ impl fmt::Display for Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::Class;
 
     fn check(name: &str, text: &str) -> Result<String, String> {
         Knob::named(name)
@@ -343,5 +344,118 @@ mod tests {
         for (name, text, expected) in cases {
             assert_eq!(check(name, text), Err(expected.into()), "{name}={text}");
         }
+    }
+
+    /// The module's source: its knobs, what they are at first, and what their ranges are told by.
+    const MODULE: &str = concat!(
+        include_str!("../../../prism/control/knobs.rs"),
+        include_str!("../../../prism/config.rs"),
+        include_str!("../../../prism/classify/drr.rs"),
+    );
+
+    /// What stands there between `start` and the next `end`.
+    fn between(start: &str, end: &str) -> &'static str {
+        MODULE
+            .split_once(start)
+            .and_then(|(_, rest)| rest.split_once(end))
+            .unwrap_or_else(|| panic!("\"{start}\" is not there"))
+            .0
+    }
+
+    /// A number that is written there, or has a name.
+    fn number_there(text: &str) -> u32 {
+        if let Some((number, bits)) = text.split_once(" << ") {
+            return number_there(number) << number_there(bits);
+        }
+        text.replace('_', "")
+            .parse()
+            .unwrap_or_else(|_| number_there(between(&format!("const {text}: u32 = "), ";")))
+    }
+
+    /// What the module has as the ranges of its numbers: names, what each number is there, and both ends.
+    fn ranges_there() -> Vec<[&'static str; 4]> {
+        let range = |text: &'static str| {
+            let (arguments, _) = text.split_once(')').unwrap();
+            let mut words = arguments.split(',').map(str::trim);
+
+            let name = words.next().and_then(|name| name.split('"').nth(1));
+            let [number, least, most] = [(); 3].map(|()| words.next().unwrap());
+
+            [name.unwrap(), number, least, most]
+        };
+
+        between("static RANGES", "];")
+            .split("Range::new(")
+            .skip(1)
+            .map(range)
+            .collect()
+    }
+
+    /// What a number is there when the module is loaded: `&LIMIT`, or one of several, such as `&WEIGHTS[0]`.
+    fn default_there(number: &str) -> u32 {
+        let name = number.trim_start_matches("|| &").trim_end_matches(']');
+        let (name, place) = name.split_once('[').unwrap_or((name, "0"));
+        let place: usize = place.parse().unwrap();
+        let all = between(&format!("static {name}: "), ";\n");
+        let one = all.split("Number::new(").nth(place + 1).unwrap();
+
+        number_there(one.split(')').next().unwrap())
+    }
+
+    /// The kernel's side: the names in the module's source are the names here.
+    #[test]
+    fn all_of_the_module_are_known() {
+        // These are no part of a configuration.
+        let others = ["receivers", "broken", "provoke"];
+        let named = between("fn name(knob: Knob)", "fn is_writable").split("=> c");
+        let mut names: Vec<&str> = named
+            .skip(1)
+            .map(|rest| rest.split('"').nth(1).unwrap())
+            .filter(|name| !others.contains(name))
+            .collect();
+        names.extend(ranges_there().iter().map(|[name, ..]| name));
+        names.sort_unstable();
+        let mut known = KNOBS.map(|knob| knob.name);
+        known.sort_unstable();
+        assert_eq!(names, known);
+    }
+
+    #[test]
+    fn ranges_and_defaults_are_the_module_s() {
+        for [name, number, least, most] in ranges_there() {
+            let knob = Knob::named(name).unwrap();
+
+            assert_eq!(
+                knob.kind,
+                Kind::Number(number_there(least), number_there(most)),
+                "{name}"
+            );
+            assert_eq!(knob.default, default_there(number).to_string(), "{name}");
+        }
+        let (least, most) = between("const SLICES_US: RangeInclusive<u32> = ", ";")
+            .split_once("..=")
+            .unwrap();
+        assert_eq!(
+            Knob::named("receiver_slice_us").unwrap().kind,
+            Kind::NumberOrZero(number_there(least), number_there(most))
+        );
+        let priority = between("static PRIORITY_HIGH: Priority = Priority::new(", ")");
+        assert_eq!(
+            Knob::named("priority_high").unwrap().default,
+            number_there(priority).to_string()
+        );
+    }
+
+    #[test]
+    fn words_are_the_module_s() {
+        for name in ["mode", "priority_high"] {
+            let knob = Knob::named(name).unwrap();
+
+            assert!(
+                MODULE.contains(&format!("\"expected {}\"", knob.kind)),
+                "{name}"
+            );
+        }
+        assert_eq!(CLASSES, Class::ALL.map(|class| class.to_string()));
     }
 }
