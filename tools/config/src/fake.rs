@@ -10,7 +10,10 @@ use std::sync::{
 };
 
 use crate::{
-    knob::Knob,
+    knob::{
+        Kind,
+        Knob, //
+    },
     module::Error,
     plan::Target,
     rule::{
@@ -147,6 +150,9 @@ impl Target for Fake {
 
     fn turn(&self, knob: &Knob, text: &str) -> Result<(), Error> {
         self.call("turn", |inner| {
+            if knob.kind == Kind::Devices && text.is_empty() {
+                return Err("no name");
+            }
             inner.state.knobs.insert(knob.name, text.to_owned());
             Ok(())
         })

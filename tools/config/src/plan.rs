@@ -237,6 +237,8 @@ impl Plan {
             }
         }
         changes.sort_by_key(|change| match change {
+            // Where none is there of those that were chosen, there is no way back from others.
+            Change::Turn(knob, from, _) if knob.kind == Kind::Devices && from.is_empty() => 3,
             // One that is not there is refused before anything else is touched.
             Change::Turn(knob, ..) if knob.kind == Kind::Devices => 0,
             // Then comes what makes room.

@@ -9,12 +9,19 @@ use crate::{
     knob::KNOBS, //
 };
 
-/// A state, and another one: of its rules some stay, and some are otherwise; and some knobs are turned.
+/// A state, and another one: of its rules some stay, and some are otherwise; and some knobs are turned. Of the
+/// devices that were chosen none may be there.
 fn two() -> impl Strategy<Value = (State, State)> {
-    let turned = (any::<bool>(), 1u32..64);
+    let devices = |names| prop::sample::select::<&str>(names);
+    let turned = (
+        any::<bool>(),
+        1u32..64,
+        devices(vec!["auto", "eth0", ""]),
+        devices(vec!["auto", "eth1"]),
+    );
     let kept = prop::collection::vec(0..3, 8);
 
-    (any_state(), any_state(), kept, turned).prop_map(|(now, mut wanted, kept, turned)| {
+    (any_state(), any_state(), kept, turned).prop_map(|(mut now, mut wanted, kept, turned)| {
         let others: Vec<_> = wanted.rules.values().copied().collect();
         let mut others = others.into_iter().cycle();
 
@@ -31,6 +38,8 @@ fn two() -> impl Strategy<Value = (State, State)> {
             .knobs
             .insert("isolate", u8::from(turned.0).to_string());
         wanted.knobs.insert("quantum", turned.1.to_string());
+        now.knobs.insert("devices", turned.2.to_owned());
+        wanted.knobs.insert("devices", turned.3.to_owned());
         (now, wanted)
     })
 }
@@ -76,6 +85,18 @@ fn devices_come_first() {
     assert_eq!(
         plan.to_string(),
         "- devices=auto\n+ devices=eth0\n- rule a vni=1 class=high\n- mode=off\n+ mode=sync\n"
+    );
+}
+
+#[test]
+fn they_come_last_where_there_is_no_way_back() {
+    let mut now = state("");
+    let wanted = "devices = 'eth0'\nmode = 'sync'\n".parse().unwrap();
+
+    now.knobs.insert("devices", String::new());
+    assert_eq!(
+        Plan::new(&now, &wanted, |_| false).to_string(),
+        "- mode=off\n+ mode=sync\n- devices=\n+ devices=eth0\n"
     );
 }
 
