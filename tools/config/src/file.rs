@@ -56,7 +56,10 @@ use crate::{
         set_fields,
         State, //
     },
-    text::Quoted,
+    text::{
+        visible,
+        Quoted, //
+    },
 };
 
 /// Something that is wrong with a file.
@@ -78,12 +81,15 @@ pub struct Problems(pub Vec<Problem>);
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let before: String = self.text.chars().take(self.column - 1).collect();
         // Under a tab there is a tab.
-        let before = self.text.chars().take(self.column - 1);
-        let indent: String = before.map(|c| if c == '\t' { c } else { ' ' }).collect();
+        let indent: String = visible(&before)
+            .chars()
+            .map(|c| if c == '\t' { c } else { ' ' })
+            .collect();
 
-        writeln!(f, "{}:{}: {}", self.line, self.column, self.what)?;
-        write!(f, "    {}\n    {indent}^", self.text)
+        writeln!(f, "{}:{}: {}", self.line, self.column, visible(&self.what))?;
+        write!(f, "    {}\n    {indent}^", visible(&self.text))
     }
 }
 

@@ -13,6 +13,18 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// Text with the control characters made visible that a terminal would obey, but for tabs.
+pub(crate) fn visible(text: &str) -> String {
+    text.chars().fold(String::new(), |mut seen, c| {
+        if c.is_control() && c != '\t' {
+            seen.extend(c.escape_debug());
+        } else {
+            seen.push(c);
+        }
+        seen
+    })
+}
+
 /// The one of `known` that `word` may have been meant to be, as the end of a message.
 pub fn meant<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     known
@@ -56,5 +68,9 @@ mod tests {
     #[test]
     fn terminals_are_not_obeyed() {
         assert_eq!(Quoted("a\u{1b}[2J\n").to_string(), r#""a\u{1b}[2J\n""#);
+        assert_eq!(
+            visible("\ta\u{1b}[2J\r\u{9b}'\u{e4}'"),
+            "\ta\\u{1b}[2J\\r\\u{9b}'\u{e4}'"
+        );
     }
 }

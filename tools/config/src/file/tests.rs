@@ -125,6 +125,21 @@ fn a_problem_shows_its_line() {
 }
 
 #[test]
+fn terminals_obey_no_file() {
+    let problem = Problem {
+        line: 1,
+        column: 8,
+        what: "a \u{7}bell".to_owned(),
+        text: "#\u{1b}[2J\t'\u{9b}A'".to_owned(),
+    };
+
+    assert_eq!(
+        problem.to_string(),
+        "1:8: a \\u{7}bell\n    #\\u{1b}[2J\t'\\u{9b}A'\n              \t ^"
+    );
+}
+
+#[test]
 fn names_of_the_daemon_are_not_for_files() {
     let file = "[rules.'docker:a']\nvni = 1";
     let Problems(problems) = State::from_file(file.as_bytes()).unwrap_err();
