@@ -62,12 +62,6 @@ impl Packet {
         }
     }
 
-    fn is_high(&self) -> bool {
-        self.0
-            .iter()
-            .any(|event| event.kind == "classify" && event.get("class") == "high")
-    }
-
     /// Whether nothing more is told of it.
     fn is_over(&self) -> bool {
         self.0
@@ -78,9 +72,8 @@ impl Packet {
                     ("container" | "driver", _) => true,
                     // The kernel has it.
                     ("stack", "kernel") => true,
-                    // Of class high, it is met again where it leaves a tunnel, merged with others or not.
-                    ("gro", "kernel") => !self.is_high(),
-                    // What has no tunnel may be for the host, or go on to a container.
+                    // What has no tunnel may be for the host, or go on to a container; and what goes to GRO may be met
+                    // again where it leaves a tunnel, merged with others or not.
                     _ => false,
                 },
                 // What the driver learns from comes back, and what does not go the short way goes another.
@@ -360,7 +353,7 @@ mod tests {
                 "classify dev=nic0 len=92 rule= class=normal own=normal",
             ),
             (12, "a", "deliver to=stack way=sync dev=-"),
-            (13, "b", "deliver to=gro way=kernel dev=-"),
+            (13, "b", "deliver to=stack way=kernel dev=-"),
             (14, "a", "fallback stage=tunnel reason=kernel_refresh"),
             (15, "a", "deliver to=tunnel way=sync dev=vx100"),
             (16, "a", "deliver to=container way=sync dev=eth0"),
@@ -370,7 +363,7 @@ mod tests {
             text(&packets.next().unwrap()),
             "0.000011 cpu 0  10.0.0.2:1 > 10.0.0.11:5001 udp, vni 100
         +0 us  no rule names it, class normal; 92 bytes from nic0
-        +2 us  goes to GRO, which may merge it
+        +2 us  is received, by the kernel's way
 "
         );
         assert_eq!(
@@ -458,6 +451,44 @@ mod tests {
             assert_eq!(packet.0.len(), 3, "{stage}");
             assert!(packets.next().is_none(), "{stage}");
         }
+    }
+
+    #[test]
+    fn what_is_accelerated_behind_gro_is_one() {
+        let mut packets = packets(&[
+            (
+                10,
+                "a",
+                "classify dev=nic0 len=92 rule=backup class=bulk own=bulk",
+            ),
+            (11, "a", "deliver to=queue way=kernel dev=-"),
+            (12, "a", "deliver to=gro way=kernel dev=-"),
+            (13, "a", "deliver to=tunnel way=sync dev=vx100"),
+            (14, "a", "deliver to=container way=sync dev=eth0"),
+        ]);
+
+        assert_eq!(packets.next().unwrap().0.len(), 5);
+        assert!(packets.next().is_none());
+    }
+
+    /// It has gone with those before it, and its address is another's.
+    #[test]
+    fn what_was_merged_ends_with_the_next_or_the_clock() {
+        let lines = [
+            (
+                10,
+                "a",
+                "classify dev=nic0 len=92 rule= class=normal own=normal",
+            ),
+            (11, "a", "deliver to=gro way=kernel dev=-"),
+        ];
+        let mut merged = packets(&lines);
+
+        assert!(merged.next().is_none());
+        merged.end_gone(1_000_012);
+        assert_eq!(merged.next().unwrap().0.len(), 2);
+        let mut reused = packets(&[lines[0], lines[1], (20, "a", "deliver to=gate way=kernel")]);
+        assert_eq!(reused.next().unwrap().0.len(), 2);
     }
 
     #[test]
