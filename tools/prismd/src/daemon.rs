@@ -344,6 +344,11 @@ impl<K: Kernel> Daemon<K> {
                 warn!("container {id} {name}: {failure}");
             }
         }
+        if failed.keys().any(|id| !self.failed.contains_key(id)) {
+            // It does not wait for as long as those that have failed before.
+            self.retries.reset();
+            self.retry = None;
+        }
         self.failed = failed;
         self.pending = Pending {
             are_all: false,

@@ -89,6 +89,8 @@ pub(crate) struct Looks {
     untold: BTreeSet<String>,
     /// Those of them about which it is to be asked again, after all that wait.
     retried: BTreeSet<String>,
+    /// Those of which it would not tell the last time.
+    failing: BTreeSet<String>,
     backoff: Backoff,
     again: Option<Instant>,
 }
@@ -104,6 +106,7 @@ impl Looks {
             answers: FuturesUnordered::new(),
             untold: BTreeSet::new(),
             retried: BTreeSet::new(),
+            failing: BTreeSet::new(),
             backoff: Backoff::new(AGAIN),
             again: None,
         }
@@ -179,12 +182,23 @@ impl Looks {
     fn took(&mut self, told: Told) -> Told {
         let has_changed = self.asked.remove(&told.id).unwrap_or(false);
 
+        if told.answer.is_ok() {
+            self.failing.remove(&told.id);
+        }
         if has_changed {
             self.waiting.push_back(told.id.clone());
         } else if told.answer.is_err() {
+            let is_new = self.failing.insert(told.id.clone());
+
             self.untold.insert(told.id.clone());
-            if self.again.is_none() {
-                self.again = Some(Instant::now() + self.backoff.next());
+            if is_new {
+                // It does not wait for as long as those that have failed before.
+                self.backoff.reset();
+            }
+            if is_new || self.again.is_none() {
+                let next = Instant::now() + self.backoff.next();
+
+                self.again = Some(self.again.map_or(next, |again| again.min(next)));
             }
         } else if self.untold.is_empty() && self.retried.is_empty() && self.are_done() {
             self.backoff.reset();
@@ -239,5 +253,38 @@ impl Networks {
             known.insert(id.to_owned(), Arc::downgrade(network));
         }
         Ok(network)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_that_begins_to_fail_does_not_wait_for_long() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("docker.sock");
+        let _docker = fake_docker::Engine::start(&path).unwrap();
+        let engine = Engine::connect(&path.to_string_lossy()).await.unwrap();
+        let mut looks = Looks::new(&engine);
+        let mut fails = |id: &str, is_asked_again: bool| {
+            if is_asked_again {
+                looks.again = None;
+            }
+            looks.took(Told {
+                id: id.to_owned(),
+                answer: Err(Error::Silent),
+            });
+            looks.again.unwrap().duration_since(Instant::now())
+        };
+
+        for _ in 0..10 {
+            fails("a", true);
+        }
+        assert!(fails("a", true) > AGAIN.1 / 2);
+        assert!(fails("b", false) <= AGAIN.0);
+        // Once.
+        assert!(fails("b", true) > AGAIN.0);
+        assert!(fails("a", true) > AGAIN.0 * 2);
     }
 }

@@ -9,6 +9,7 @@ mod world;
 use std::time::Duration;
 
 use prism_config::rule::Rule;
+use tokio::time::Instant;
 
 pub(crate) use self::world::FakeKernel;
 use self::world::{
@@ -16,6 +17,11 @@ use self::world::{
     id,
     World, //
 };
+use super::{
+    Daemon,
+    RULES, //
+};
+use crate::report::Report;
 
 const HIGH: (&str, &str) = ("io.prism.class", "high");
 
@@ -313,6 +319,32 @@ async fn what_is_refused_is_tried_again() {
     world.told("\nprismd_failures_total 1\n").await;
     world.engine.stop(&id(1));
     world.has_addresses(&["10.0.0.2/32"]).await;
+}
+
+#[tokio::test]
+async fn one_that_begins_to_be_refused_does_not_wait_for_long() {
+    let world = World::new().await;
+    let engine = world.client().await;
+    let mut daemon = Daemon::new(world.kernel.clone(), Report::default());
+
+    world.kernel.module.set_max_rules(1);
+    for number in 1..=2 {
+        world.engine.run(container(number, &[HIGH]));
+    }
+    daemon.reload(&engine).await.unwrap();
+    let waits = |daemon: &Daemon<_>| daemon.retry.unwrap().duration_since(Instant::now());
+    for _ in 0..10 {
+        daemon.retry = None;
+        assert!(!daemon.settle().unwrap());
+    }
+    assert!(waits(&daemon) > RULES.1 / 2);
+    world.engine.run(container(3, &[HIGH]));
+    daemon.reload(&engine).await.unwrap();
+    assert!(!daemon.settle().unwrap());
+    assert!(waits(&daemon) <= RULES.0);
+    daemon.retry = None;
+    assert!(!daemon.settle().unwrap());
+    assert!(waits(&daemon) > RULES.0);
 }
 
 #[tokio::test]

@@ -153,6 +153,15 @@ impl World {
         }
     }
 
+    /// A connection to the engine.
+    pub(super) async fn client(&self) -> crate::engine::Engine {
+        let path = self.dir.path().join("docker.sock");
+
+        crate::engine::Engine::connect(&path.to_string_lossy())
+            .await
+            .unwrap()
+    }
+
     /// Starts the daemon.
     pub(super) fn start(&mut self) {
         let path = self.dir.path().join("docker.sock");
