@@ -182,22 +182,30 @@ fn networks(proc: &Path) -> BTreeMap<String, Network> {
         let Entry::Vacant(place) = networks.entry(id.to_string_lossy().into_owned()) else {
             continue;
         };
+        let snmp = path.join("net/snmp");
         // Where this one has gone, another one may be there.
-        let Ok(snmp) = fs::read_to_string(path.join("net/snmp")) else {
+        let Ok(text) = fs::read_to_string(&snmp) else {
             continue;
+        };
+        let v6 = match fs::read_to_string(path.join("net/snmp6")) {
+            Ok(v6) => v6,
+            // A kernel without IPv6 has none; of a process that has gone neither is there.
+            Err(_) if snmp.exists() => String::new(),
+            Err(_) => continue,
         };
         let command = fs::read_to_string(path.join("comm")).unwrap_or_default();
 
         place.insert(Network {
             process: format!("{process} ({})", visible(command.trim_end())),
-            ..network(&snmp)
+            ..network(&text, &v6)
         });
     }
     networks
 }
 
-/// `/proc/net/snmp`: for each protocol a line of names, and one of numbers.
-fn network(snmp: &str) -> Network {
+/// `/proc/net/snmp`: for each protocol a line of names, and one of numbers; and `/proc/net/snmp6`: a name and a
+/// number on each line. TCP counts what comes by IPv6 in the first.
+fn network(snmp: &str, snmp6: &str) -> Network {
     let lines: Vec<&str> = snmp.lines().collect();
     let value = |protocol: &str, name: &str| {
         lines.chunks_exact(2).find_map(|pair| {
@@ -212,17 +220,29 @@ fn network(snmp: &str) -> Network {
                 .ok()
         })
     };
-    let sum = |values: &[(&str, &str)]| {
+    let value6 = |name: &str| {
+        snmp6.lines().find_map(|line| {
+            let mut words = line.split_ascii_whitespace();
+
+            words.next().filter(|word| *word == name)?;
+            words.next()?.parse::<u64>().ok()
+        })
+    };
+    let sum = |values: &[(&str, &str)], v6: &str| {
         values
             .iter()
             .filter_map(|(protocol, name)| value(protocol, name))
+            .chain(value6(v6))
             .sum()
     };
 
     Network {
-        checksum_errors: sum(&[("Tcp", "InCsumErrors"), ("Udp", "InCsumErrors")]),
-        fragments: sum(&[("Ip", "ReasmReqds")]),
-        buffer_errors: sum(&[("Udp", "RcvbufErrors")]),
+        checksum_errors: sum(
+            &[("Tcp", "InCsumErrors"), ("Udp", "InCsumErrors")],
+            "Udp6InCsumErrors",
+        ),
+        fragments: sum(&[("Ip", "ReasmReqds")], "Ip6ReasmReqds"),
+        buffer_errors: sum(&[("Udp", "RcvbufErrors")], "Udp6RcvbufErrors"),
         ..Network::default()
     }
 }
@@ -230,8 +250,16 @@ fn network(snmp: &str) -> Network {
 #[cfg(test)]
 mod tests {
     use std::{
+        fs::File,
+        io::Write,
         os::unix::fs::symlink,
-        path::PathBuf, //
+        path::PathBuf,
+        thread, //
+    };
+
+    use nix::{
+        sys::stat::Mode,
+        unistd::mkfifo, //
     };
 
     use super::*;
@@ -272,7 +300,7 @@ UdpLite: 100 50 40
 ";
 
         assert_eq!(
-            network(text),
+            network(text, ""),
             Network {
                 checksum_errors: 7,
                 fragments: 12,
@@ -280,7 +308,25 @@ UdpLite: 100 50 40
                 ..Network::default()
             }
         );
-        assert_eq!(network(""), Network::default());
+        assert_eq!(network("", ""), Network::default());
+        let v6 = "\
+Ip6InReceives                   	900
+Ip6ReasmReqds                   	30
+Udp6InDatagrams                 	200
+Udp6RcvbufErrors                	10
+Udp6InCsumErrors                	20
+UdpLite6RcvbufErrors            	300
+UdpLite6InCsumErrors            	400
+";
+        assert_eq!(
+            network(text, v6),
+            Network {
+                checksum_errors: 27,
+                fragments: 42,
+                buffer_errors: 15,
+                ..Network::default()
+            }
+        );
     }
 
     /// A process in the network namespace of the host, of that name.
@@ -292,6 +338,7 @@ UdpLite: 100 50 40
         symlink("net:[4026531840]", process.join("ns/net")).unwrap();
         fs::write(process.join("comm"), command).unwrap();
         fs::write(process.join("net/snmp"), "Udp: RcvbufErrors\nUdp: 7\n").unwrap();
+        fs::write(process.join("net/snmp6"), "Udp6RcvbufErrors\t3\n").unwrap();
         process
     }
 
@@ -321,8 +368,40 @@ UdpLite: 100 50 40
 
         assert_eq!(before["net:[4026531840]"].process, "5 (init)");
         assert_eq!(after["net:[4026531840]"].process, "9 (sh)");
-        assert_eq!(after["net:[4026531840]"].buffer_errors, 7);
+        assert_eq!(after["net:[4026531840]"].buffer_errors, 10);
         assert_eq!(meanwhile, after);
         assert_eq!(after.len(), 1);
+    }
+
+    #[test]
+    fn a_kernel_may_be_without_ipv6() {
+        let dir = tempfile::tempdir().unwrap();
+
+        fs::remove_file(process(dir.path(), 5, "init\n").join("net/snmp6")).unwrap();
+        assert_eq!(networks(dir.path())["net:[4026531840]"].buffer_errors, 7);
+    }
+
+    #[test]
+    fn a_process_that_goes_halfway_tells_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = process(dir.path(), 5, "init\n");
+        let snmp = first.join("net/snmp");
+
+        process(dir.path(), 9, "sh\n");
+        fs::remove_file(&snmp).unwrap();
+        mkfifo(&snmp, Mode::S_IRWXU).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                // Opened, when it is being read.
+                let mut file = File::options().write(true).open(&snmp).unwrap();
+
+                fs::remove_dir_all(&first).unwrap();
+                file.write_all(b"Udp: RcvbufErrors\nUdp: 7\n").unwrap();
+            });
+            let networks = networks(dir.path());
+
+            assert_eq!(networks["net:[4026531840]"].process, "9 (sh)");
+            assert_eq!(networks["net:[4026531840]"].buffer_errors, 10);
+        });
     }
 }
