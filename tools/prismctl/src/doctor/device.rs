@@ -1,28 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Network devices: the host's, as `/sys` has them, and as `ip` tells of them in namespaces without processes.
+//! Network devices, as `/sys` has them.
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
     fs,
-    os::unix::fs::MetadataExt,
     path::{
         Path,
         PathBuf, //
     },
-    process::{
-        Command,
-        Stdio, //
-    },
 };
-
-use serde::Deserialize;
 
 use super::host::{
     io_error,
-    number,
-    Network, //
+    number, //
 };
 use crate::{
     error::Error,
@@ -83,93 +74,6 @@ fn device(path: &Path) -> Device {
     }
 }
 
-/// Where namespaces are kept that need no process: Docker's, and those of `ip netns`.
-const NAMESPACES: [&str; 2] = ["/run/docker/netns", "/run/netns"];
-
-/// The devices of the namespaces that are kept and in which none of the processes is that were found in
-/// `networks`. None where this user may not look.
-pub(super) fn elsewhere(
-    networks: &BTreeMap<String, Network>,
-) -> BTreeMap<(String, String), Device> {
-    let files = NAMESPACES
-        .iter()
-        .flat_map(|dir| fs::read_dir(dir).into_iter().flatten().flatten())
-        .map(|entry| entry.path());
-    let is_empty = |file: &PathBuf| {
-        fs::metadata(file)
-            .is_ok_and(|meta| !networks.contains_key(&format!("net:[{}]", meta.ino())))
-    };
-
-    files
-        .filter(is_empty)
-        .flat_map(|file| {
-            let namespace = file.to_string_lossy().into_owned();
-
-            links(&file)
-                .into_iter()
-                .map(move |(name, device)| ((namespace.clone(), name), device))
-        })
-        .collect()
-}
-
-/// What `ip` tells of a namespace's devices.
-fn links(namespace: &Path) -> BTreeMap<String, Device> {
-    let mut net = OsString::from("--net=");
-    net.push(namespace);
-
-    Command::new("nsenter")
-        .arg(net)
-        .args("ip -json -statistics -details link show".split(' '))
-        .stderr(Stdio::null())
-        .output()
-        .ok()
-        .filter(|output| output.status.success())
-        .and_then(|output| serde_json::from_slice::<Vec<Link>>(&output.stdout).ok())
-        .into_iter()
-        .flatten()
-        .map(|link| (visible(&link.ifname), link.into()))
-        .collect()
-}
-
-/// A device as `ip -json -statistics -details link` has it.
-#[derive(Deserialize)]
-struct Link {
-    ifname: String,
-    #[serde(default)]
-    linkinfo: LinkInfo,
-    #[serde(default)]
-    stats64: Directions,
-}
-
-#[derive(Default, Deserialize)]
-struct LinkInfo {
-    info_kind: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-struct Directions {
-    #[serde(default)]
-    rx: Received,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Received {
-    packets: u64,
-    dropped: u64,
-}
-
-impl From<Link> for Device {
-    fn from(link: Link) -> Self {
-        Self {
-            kind: link.linkinfo.info_kind,
-            rx_packets: link.stats64.rx.packets,
-            rx_dropped: link.stats64.rx.dropped,
-            ..Self::default()
-        }
-    }
-}
-
 /// The queues that receive.
 fn queues(path: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
@@ -217,23 +121,6 @@ mod tests {
             device.rps_queues.len() == 1
                 && device.rps_queues[0].ends_with(r"/e\u{1b}c\u{9b}2J/queues/rx-0")
         }));
-    }
-
-    #[test]
-    fn links_are_read() {
-        let text = r#"[
-            {"ifname":"lo","link_type":"loopback","stats64":{"rx":{"bytes":0,"packets":7,"dropped":0}}},
-            {"ifname":"vxlan0","linkinfo":{"info_kind":"vxlan","info_data":{"id":4097}},
-             "stats64":{"rx":{"packets":12,"errors":0,"dropped":5},"tx":{"packets":1}}},
-            {"ifname":"br0","linkinfo":{"info_kind":"bridge"}}
-        ]"#;
-        let links: Vec<Link> = serde_json::from_str(text).unwrap();
-        let devices: Vec<Device> = links.into_iter().map(Device::from).collect();
-
-        assert_eq!(devices[0].kind, None);
-        assert_eq!(devices[1].kind.as_deref(), Some("vxlan"));
-        assert_eq!((devices[1].rx_packets, devices[1].rx_dropped), (12, 5));
-        assert_eq!(devices[2].rx_dropped, 0);
     }
 
     #[test]

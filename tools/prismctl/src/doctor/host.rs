@@ -12,10 +12,12 @@ use std::{
     path::Path, //
 };
 
-use super::device::{
-    devices,
-    elsewhere,
-    Device, //
+use super::{
+    device::{
+        devices,
+        Device, //
+    },
+    namespace,
 };
 use crate::{
     error::Error,
@@ -91,7 +93,7 @@ impl Host {
             max_backlog: number(Path::new("/proc/sys/net/core/netdev_max_backlog")),
             receive_buffer: number(Path::new("/proc/sys/net/core/rmem_default")),
             devices: devices(Path::new("/sys/class/net"))?,
-            elsewhere: elsewhere(&networks),
+            elsewhere: namespace::devices(&networks),
             networks,
             has_mode: value("mode").is_some_and(|mode| mode != "off"),
             isolates: value("isolate").is_some_and(|isolates| isolates == "1"),

@@ -5,6 +5,7 @@
 mod device;
 mod findings;
 pub(crate) mod host;
+mod namespace;
 
 use std::{
     thread,

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Network namespaces that are kept and have no process.
+
+use std::{
+    collections::{
+        BTreeMap,
+        BTreeSet, //
+    },
+    ffi::OsString,
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{
+        Path,
+        PathBuf, //
+    },
+    process::{
+        Command,
+        Stdio, //
+    },
+};
+
+use serde::Deserialize;
+
+use super::{
+    device::Device,
+    host::Network, //
+};
+use crate::output::visible;
+
+/// Where they are kept: Docker's, and those of `ip netns`. The one may be a link to the other.
+const DIRS: [&str; 2] = ["/run/docker/netns", "/run/netns"];
+
+/// The files of those in which none of the processes is that were found in `networks`, one for each namespace.
+fn files(dirs: &[&Path], networks: &BTreeMap<String, Network>) -> Vec<PathBuf> {
+    let mut seen = BTreeSet::new();
+    let mut is_new = |file: &PathBuf| {
+        fs::metadata(file).is_ok_and(|meta| {
+            !networks.contains_key(&format!("net:[{}]", meta.ino()))
+                && seen.insert((meta.dev(), meta.ino()))
+        })
+    };
+    let mut files = Vec::new();
+
+    for dir in dirs {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+
+        // Of several it is the same one each time.
+        paths.sort();
+        paths.retain(&mut is_new);
+        files.extend(paths);
+    }
+    files
+}
+
+/// Their devices, by the files of the namespaces and by their names. None where this user may not look.
+pub(super) fn devices(networks: &BTreeMap<String, Network>) -> BTreeMap<(String, String), Device> {
+    let of = |file: PathBuf| {
+        let namespace = file.to_string_lossy().into_owned();
+
+        links(&file)
+            .into_iter()
+            .map(move |(name, device)| ((namespace.clone(), name), device))
+    };
+
+    files(&DIRS.map(Path::new), networks)
+        .into_iter()
+        .flat_map(of)
+        .collect()
+}
+
+/// What `ip` tells of a namespace's devices.
+fn links(namespace: &Path) -> BTreeMap<String, Device> {
+    let mut net = OsString::from("--net=");
+    net.push(namespace);
+
+    Command::new("nsenter")
+        .arg(net)
+        .args("ip -json -statistics -details link show".split(' '))
+        .stderr(Stdio::null())
+        .output()
+        .ok()
+        .filter(|output| output.status.success())
+        .and_then(|output| serde_json::from_slice::<Vec<Link>>(&output.stdout).ok())
+        .into_iter()
+        .flatten()
+        .map(|link| (visible(&link.ifname), link.into()))
+        .collect()
+}
+
+/// A device as `ip -json -statistics -details link` has it.
+#[derive(Deserialize)]
+struct Link {
+    ifname: String,
+    #[serde(default)]
+    linkinfo: LinkInfo,
+    #[serde(default)]
+    stats64: Directions,
+}
+
+#[derive(Default, Deserialize)]
+struct LinkInfo {
+    info_kind: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Directions {
+    #[serde(default)]
+    rx: Received,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Received {
+    packets: u64,
+    dropped: u64,
+}
+
+impl From<Link> for Device {
+    fn from(link: Link) -> Self {
+        Self {
+            kind: link.linkinfo.info_kind,
+            rx_packets: link.stats64.rx.packets,
+            rx_dropped: link.stats64.rx.dropped,
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A file stands for a namespace, and hard links to it for other names of it.
+    #[test]
+    fn each_namespace_is_found_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let [docker, netns, link, none] =
+            ["docker", "netns", "link", "none"].map(|name| dir.path().join(name));
+
+        fs::create_dir(&docker).unwrap();
+        fs::create_dir(&netns).unwrap();
+        symlink(&docker, &link).unwrap();
+        for name in ["1-abc", "2-def"] {
+            fs::write(docker.join(name), "").unwrap();
+        }
+        fs::write(netns.join("own"), "").unwrap();
+        fs::hard_link(docker.join("1-abc"), docker.join("0-abc")).unwrap();
+        fs::hard_link(docker.join("2-def"), netns.join("def")).unwrap();
+        let dirs = [&docker, &netns, &link, &none].map(PathBuf::as_path);
+        let expected = [
+            docker.join("0-abc"),
+            docker.join("2-def"),
+            netns.join("own"),
+        ];
+
+        assert_eq!(files(&dirs, &BTreeMap::new()), expected);
+        let id = format!("net:[{}]", fs::metadata(&expected[1]).unwrap().ino());
+        let networks = BTreeMap::from([(id, Network::default())]);
+        assert_eq!(
+            files(&dirs, &networks),
+            [expected[0].clone(), expected[2].clone()]
+        );
+    }
+
+    #[test]
+    fn links_are_read() {
+        let text = r#"[
+            {"ifname":"lo","link_type":"loopback","stats64":{"rx":{"bytes":0,"packets":7,"dropped":0}}},
+            {"ifname":"vxlan0","linkinfo":{"info_kind":"vxlan","info_data":{"id":4097}},
+             "stats64":{"rx":{"packets":12,"errors":0,"dropped":5},"tx":{"packets":1}}},
+            {"ifname":"br0","linkinfo":{"info_kind":"bridge"}}
+        ]"#;
+        let links: Vec<Link> = serde_json::from_str(text).unwrap();
+        let devices: Vec<Device> = links.into_iter().map(Device::from).collect();
+
+        assert_eq!(devices[0].kind, None);
+        assert_eq!(devices[1].kind.as_deref(), Some("vxlan"));
+        assert_eq!((devices[1].rx_packets, devices[1].rx_dropped), (12, 5));
+        assert_eq!(devices[2].rx_dropped, 0);
+    }
+}
