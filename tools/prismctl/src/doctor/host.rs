@@ -32,8 +32,8 @@ pub(crate) struct Host {
     /// `net.core.netdev_max_backlog`.
     pub(super) max_backlog: u64,
     pub(crate) devices: BTreeMap<String, Device>,
-    /// Those of namespaces without processes, by the files of these and by their names: Docker has its overlay
-    /// networks' there.
+    /// Those of namespaces without processes, by the files of these and by their names, where they were looked
+    /// into: Docker has its overlay networks' there.
     pub(super) elsewhere: BTreeMap<(String, String), Device>,
     /// `net.core.rmem_default`, in bytes.
     pub(super) receive_buffer: u64,
@@ -75,7 +75,7 @@ pub(crate) struct Network {
 }
 
 impl Host {
-    /// The host that this runs on.
+    /// The host that this runs on, without what is in namespaces that have no process.
     pub(crate) fn read() -> Result<Self, Error> {
         let mut cpus = softnet(&read(Path::new("/proc/net/softnet_stat"))?);
 
@@ -93,7 +93,7 @@ impl Host {
             max_backlog: number(Path::new("/proc/sys/net/core/netdev_max_backlog")),
             receive_buffer: number(Path::new("/proc/sys/net/core/rmem_default")),
             devices: devices(Path::new("/sys/class/net"))?,
-            elsewhere: namespace::devices(&networks),
+            elsewhere: BTreeMap::new(),
             networks,
             has_mode: value("mode").is_some_and(|mode| mode != "off"),
             isolates: value("isolate").is_some_and(|isolates| isolates == "1"),
@@ -102,6 +102,16 @@ impl Host {
                 .as_ref()
                 .and_then(|module| module.counters().ok())
                 .unwrap_or_default(),
+        })
+    }
+
+    /// All of it.
+    pub(super) fn read_all() -> Result<Self, Error> {
+        let host = Self::read()?;
+
+        Ok(Self {
+            elsewhere: namespace::devices(&host.networks),
+            ..host
         })
     }
 }

@@ -5,7 +5,7 @@
 mod device;
 mod findings;
 pub(crate) mod host;
-mod namespace;
+pub(crate) mod namespace;
 
 use std::{
     thread,
@@ -33,10 +33,10 @@ use self::{
 
 /// Looks for so long, and prints what is found.
 pub(crate) fn doctor(out: &mut Output, seconds: u64) -> Result<(), Error> {
-    let before = Host::read()?;
+    let before = Host::read_all()?;
 
     thread::sleep(Duration::from_secs(seconds));
-    let findings = findings::of(&before, &Host::read()?);
+    let findings = findings::of(&before, &Host::read_all()?);
 
     out.print(&findings, |out| {
         if findings.is_empty() {

@@ -8,7 +8,10 @@ use std::{
         BTreeSet, //
     },
     ffi::OsString,
-    fs,
+    fs::{
+        self,
+        File, //
+    },
     os::unix::fs::MetadataExt,
     path::{
         Path,
@@ -18,8 +21,13 @@ use std::{
         Command,
         Stdio, //
     },
+    thread,
 };
 
+use nix::sched::{
+    setns,
+    CloneFlags, //
+};
 use serde::Deserialize;
 
 use super::{
@@ -87,6 +95,49 @@ fn links(namespace: &Path) -> BTreeMap<String, Device> {
         .flatten()
         .map(|link| (visible(&link.ifname), link.into()))
         .collect()
+}
+
+/// What their devices have dropped of what they received, by which devices these are, in words. None where this
+/// user may not look.
+pub(crate) fn drops(networks: &BTreeMap<String, Network>) -> Vec<(String, u64)> {
+    let of = |file: PathBuf| {
+        let namespace = visible(&file.to_string_lossy());
+
+        dropped(&net_dev(&file).unwrap_or_default())
+            .into_iter()
+            .map(move |(name, packets)| (format!("{name} of {namespace}"), packets))
+    };
+
+    files(&DIRS.map(Path::new), networks)
+        .into_iter()
+        .flat_map(of)
+        .collect()
+}
+
+/// `/proc/net/dev` of a namespace, which a thread enters that is there for nothing else. `None` where it may not.
+fn net_dev(namespace: &Path) -> Option<String> {
+    let file = File::open(namespace).ok()?;
+    let read = move || {
+        setns(file, CloneFlags::CLONE_NEWNET).ok()?;
+        let text = fs::read("/proc/thread-self/net/dev").ok()?;
+
+        Some(String::from_utf8_lossy(&text).into_owned())
+    };
+
+    thread::Builder::new().spawn(read).ok()?.join().ok()?
+}
+
+/// `/proc/net/dev`: behind two lines of headings a device on each, with what it received: bytes, packets, errors,
+/// drops, ...
+fn dropped(dev: &str) -> Vec<(String, u64)> {
+    let line = |line: &str| {
+        let (name, counts) = line.split_once(':')?;
+        let packets = counts.split_ascii_whitespace().nth(3)?.parse().ok()?;
+
+        Some((visible(name.trim_start_matches(' ')), packets))
+    };
+
+    dev.lines().skip(2).filter_map(line).collect()
 }
 
 /// A device as `ip -json -statistics -details link` has it.
@@ -164,6 +215,32 @@ mod tests {
             files(&dirs, &networks),
             [expected[0].clone(), expected[2].clone()]
         );
+    }
+
+    #[test]
+    fn net_dev_is_read() {
+        let text = "\
+Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+vxlan0: 1234567    8901    2   34    5     6          7         8        9      10   11   12   13    14      15         16
+ e\u{1b}c:       1       2    3    4    5     6          7         8        9      10   11   12   13    14      15         16
+";
+
+        assert_eq!(
+            dropped(text),
+            [("lo", 0), ("vxlan0", 34), (r"e\u{1b}c", 4)]
+                .map(|(name, packets)| (name.to_owned(), packets))
+        );
+        assert_eq!(dropped(""), []);
+    }
+
+    #[test]
+    fn what_is_no_namespace_is_not_entered() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+
+        assert_eq!(net_dev(file.path()), None);
+        assert_eq!(net_dev(Path::new("/none")), None);
     }
 
     #[test]

@@ -16,7 +16,10 @@ use prism_config::{
 
 use super::measured::Measured;
 use crate::{
-    doctor::host::Host,
+    doctor::{
+        host::Host,
+        namespace, //
+    },
     error::Error, //
 };
 
@@ -79,6 +82,7 @@ impl Source {
     /// What is counted now.
     pub(super) fn read(&self) -> Result<Sample, Error> {
         let counters = self.module.counters()?;
+        let host = Host::read()?;
         let debug = |name: &str| fs::read_to_string(self.debug.join(name)).ok();
         let histograms = |name| {
             debug(name)
@@ -91,7 +95,7 @@ impl Source {
             mode: self.module.value("mode")?,
             isolates: self.module.value("isolate")? == "1",
             rules: self.rules()?,
-            drops: drops(&counters, &Host::read()?),
+            drops: drops(&counters, &host, namespace::drops(&host.networks)),
             counters,
             cpus: debug("counters").map(|text| cpus(&text)),
             measures: debug("latency/enable").map(|text| text.trim_end() == "1"),
@@ -180,8 +184,13 @@ fn histograms(text: &str) -> Histograms {
     classes
 }
 
-/// What is dropped, and where: by the module, and by the rest of the host.
-fn drops(counters: &BTreeMap<String, u64>, host: &Host) -> BTreeMap<String, Dropped> {
+/// What is dropped, and where: by the module, and by the rest of the host, `elsewhere` by devices of namespaces
+/// without processes.
+fn drops(
+    counters: &BTreeMap<String, u64>,
+    host: &Host,
+    elsewhere: Vec<(String, u64)>,
+) -> BTreeMap<String, Dropped> {
     let by_place = |(place, packets): (String, u64)| (place.clone(), Dropped { place, packets });
     let is_drop = |name: &str| name == "purged" || name.starts_with("dropped");
     let module = counters
@@ -198,6 +207,9 @@ fn drops(counters: &BTreeMap<String, u64>, host: &Host) -> BTreeMap<String, Drop
             (format!("{name}: ring is full"), device.rx_missed),
         ]
     });
+    let elsewhere = elsewhere
+        .into_iter()
+        .map(|(device, packets)| (format!("{device}: dropped"), packets));
     // The process that is found in one may be another the next time.
     let networks = host.networks.iter().map(|(id, network)| {
         let dropped = Dropped {
@@ -211,6 +223,7 @@ fn drops(counters: &BTreeMap<String, u64>, host: &Host) -> BTreeMap<String, Drop
     module
         .chain(backlogs)
         .chain(devices)
+        .chain(elsewhere)
         .map(by_place)
         .chain(networks)
         .collect()
@@ -237,6 +250,20 @@ pub(super) mod tests {
 
         assert_eq!(classes.len(), 2);
         assert_eq!(classes["high"][&(256, 320)], 5);
+    }
+
+    #[test]
+    fn drops_elsewhere_have_their_place() {
+        let device = "vxlan0 of /run/docker/netns/1-abc".to_owned();
+        let drops = drops(&BTreeMap::new(), &Host::default(), vec![(device, 5)]);
+
+        assert_eq!(
+            drops.into_values().collect::<Vec<_>>(),
+            [Dropped {
+                place: "vxlan0 of /run/docker/netns/1-abc: dropped".to_owned(),
+                packets: 5
+            }]
+        );
     }
 
     /// A sample after so many seconds, in each of which there was the same.
