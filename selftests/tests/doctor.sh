@@ -79,6 +79,11 @@ finds_not "its command mends it" "dropped by the overlay's device"
 ended many
 echo "$backlog" >/proc/sys/net/core/netdev_max_backlog
 
+finds_not "root may look everywhere" "not looked"
+found=$(setpriv --reuid 65534 --regid 65534 --clear-groups "$SELFTESTS"/bin/prismctl doctor --json --wait 1 2>&1)
+matches "others are told that they may not" "$(jq -c '[.[] | select(.severity == "unseen")][0]' <<<"$found")" \
+	'processes were not looked at: only root may\..*sudo prismctl doctor'
+
 text=$(COLUMNS=80 "$SELFTESTS"/bin/prismctl doctor --wait 1)
 matches "what was is told" "$text" "(^|"$'\n'")earlier"
 # Commands are to be copied, however long they are.

@@ -35,6 +35,8 @@ pub(super) enum Severity {
     Earlier,
     /// It is how something is set.
     Setting,
+    /// Something was not looked at.
+    Unseen,
 }
 
 /// Per cent of a CPU's time in softirq from which on it does hardly anything else.
@@ -56,6 +58,7 @@ pub(super) fn of(before: &Host, now: &Host) -> Vec<Finding> {
     findings.extend(buffers(before, now));
     findings.extend(spread(now));
     findings.extend(merged(before, now));
+    findings.extend(unseen(now));
     findings.sort_by_key(|finding| finding.severity);
     findings
 }
@@ -398,6 +401,29 @@ fn merged(before: &Host, now: &Host) -> Option<Finding> {
             .map(|(name, _)| format!("ethtool -K {} lro off rx-gro-hw off", word(name)))
             .collect(),
     })
+}
+
+/// What may be wrong and is not known.
+fn unseen(now: &Host) -> Vec<Finding> {
+    let processes = (now.hidden != 0).then(|| Finding {
+        severity: Severity::Unseen,
+        what: format!(
+            "The networks of {} processes were not looked at: only root may.",
+            now.hidden
+        ),
+        commands: vec!["sudo prismctl doctor".to_owned()],
+    });
+    let namespaces = now.closed.iter().map(|file| Finding {
+        severity: Severity::Unseen,
+        what: format!(
+            "The network namespace {} was not looked into: only root may, and nsenter (util-linux) and ip (iproute2) \
+             have to be there.",
+            visible(file)
+        ),
+        commands: Vec::new(),
+    });
+
+    processes.into_iter().chain(namespaces).collect()
 }
 
 #[cfg(test)]

@@ -39,6 +39,10 @@ pub(crate) struct Host {
     pub(super) receive_buffer: u64,
     /// By what identifies each.
     pub(crate) networks: BTreeMap<String, Network>,
+    /// How many processes there are whose networks this user may not look at.
+    pub(super) hidden: usize,
+    /// Namespaces without processes that could not be looked into, by their files.
+    pub(super) closed: Vec<String>,
     /// The counters of the module, if it is loaded.
     pub(super) module: BTreeMap<String, u64>,
     /// Whether it is, and packets of class high go their own way.
@@ -84,7 +88,7 @@ impl Host {
 
             (cpu.softirq, cpu.ticks) = (softirq, ticks);
         }
-        let networks = networks(Path::new("/proc"));
+        let (networks, hidden) = networks(Path::new("/proc"));
         let module = prism_config::Module::open().ok();
         let value = |name| module.as_ref()?.value(name).ok();
 
@@ -95,6 +99,8 @@ impl Host {
             devices: devices(Path::new("/sys/class/net"))?,
             elsewhere: BTreeMap::new(),
             networks,
+            hidden,
+            closed: Vec::new(),
             has_mode: value("mode").is_some_and(|mode| mode != "off"),
             isolates: value("isolate").is_some_and(|isolates| isolates == "1"),
             has_slice: value("receiver_slice_us").is_some_and(|slice| slice != "0"),
@@ -108,9 +114,11 @@ impl Host {
     /// All of it.
     pub(super) fn read_all() -> Result<Self, Error> {
         let host = Self::read()?;
+        let (elsewhere, closed) = namespace::devices(&host.networks);
 
         Ok(Self {
-            elsewhere: namespace::devices(&host.networks),
+            elsewhere,
+            closed,
             ..host
         })
     }
@@ -175,9 +183,10 @@ fn times(text: &str) -> BTreeMap<u32, (u64, u64)> {
     text.lines().filter_map(line).collect()
 }
 
-/// `/proc`: all that processes are in, and may be looked at.
-fn networks(proc: &Path) -> BTreeMap<String, Network> {
+/// `/proc`: all that processes are in, and may be looked at; and how many processes may not.
+fn networks(proc: &Path) -> (BTreeMap<String, Network>, usize) {
     let mut networks = BTreeMap::new();
+    let mut hidden = 0;
     let mut processes: Vec<u32> = fs::read_dir(proc)
         .into_iter()
         .flatten()
@@ -188,8 +197,13 @@ fn networks(proc: &Path) -> BTreeMap<String, Network> {
     processes.sort_unstable();
     for process in processes {
         let path = proc.join(process.to_string());
-        let Ok(id) = fs::read_link(path.join("ns/net")) else {
-            continue;
+        let id = match fs::read_link(path.join("ns/net")) {
+            Ok(id) => id,
+            Err(why) => {
+                // Other reasons are that it has gone, or is going.
+                hidden += usize::from(why.kind() == io::ErrorKind::PermissionDenied);
+                continue;
+            }
         };
         let Entry::Vacant(place) = networks.entry(id.to_string_lossy().into_owned()) else {
             continue;
@@ -212,7 +226,7 @@ fn networks(proc: &Path) -> BTreeMap<String, Network> {
             ..network(&text, &v6)
         });
     }
-    networks
+    (networks, hidden)
 }
 
 /// `/proc/net/snmp`: for each protocol a line of names, and one of numbers; and `/proc/net/snmp6`: a name and a
@@ -264,7 +278,10 @@ mod tests {
     use std::{
         fs::File,
         io::Write,
-        os::unix::fs::symlink,
+        os::unix::fs::{
+            symlink,
+            PermissionsExt, //
+        },
         path::PathBuf,
         thread, //
     };
@@ -359,7 +376,7 @@ UdpLite6InCsumErrors            	400
         let dir = tempfile::tempdir().unwrap();
 
         process(dir.path(), 42, "\u{1b}]0;x\u{7}\r\nsh\n");
-        let networks = networks(dir.path());
+        let (networks, _) = networks(dir.path());
         let names: Vec<_> = networks.values().map(|network| &network.process).collect();
 
         assert_eq!(names, [r"42 (\u{1b}]0;x\u{7}\r\nsh)"]);
@@ -371,12 +388,12 @@ UdpLite6InCsumErrors            	400
         let first = process(dir.path(), 5, "init\n");
 
         process(dir.path(), 9, "sh\n");
-        let before = networks(dir.path());
+        let (before, _) = networks(dir.path());
         // It goes while it is looked at, and then it has gone.
         fs::remove_file(first.join("net/snmp")).unwrap();
-        let meanwhile = networks(dir.path());
+        let (meanwhile, _) = networks(dir.path());
         fs::remove_dir_all(first).unwrap();
-        let after = networks(dir.path());
+        let (after, _) = networks(dir.path());
 
         assert_eq!(before["net:[4026531840]"].process, "5 (init)");
         assert_eq!(after["net:[4026531840]"].process, "9 (sh)");
@@ -386,11 +403,29 @@ UdpLite6InCsumErrors            	400
     }
 
     #[test]
+    fn processes_that_may_not_be_looked_at_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let closed = process(dir.path(), 9, "sh\n").join("ns");
+        let set_mode =
+            |mode| fs::set_permissions(&closed, fs::Permissions::from_mode(mode)).unwrap();
+
+        process(dir.path(), 5, "init\n");
+        // It is going.
+        fs::create_dir(dir.path().join("7")).unwrap();
+        assert_eq!(networks(dir.path()).1, 0);
+        set_mode(0);
+        // Root may.
+        let may = fs::read_dir(&closed).is_ok();
+        assert_eq!(networks(dir.path()).1, usize::from(!may));
+        set_mode(0o700);
+    }
+
+    #[test]
     fn a_kernel_may_be_without_ipv6() {
         let dir = tempfile::tempdir().unwrap();
 
         fs::remove_file(process(dir.path(), 5, "init\n").join("net/snmp6")).unwrap();
-        assert_eq!(networks(dir.path())["net:[4026531840]"].buffer_errors, 7);
+        assert_eq!(networks(dir.path()).0["net:[4026531840]"].buffer_errors, 7);
     }
 
     #[test]
@@ -410,7 +445,7 @@ UdpLite6InCsumErrors            	400
                 fs::remove_dir_all(&first).unwrap();
                 file.write_all(b"Udp: RcvbufErrors\nUdp: 7\n").unwrap();
             });
-            let networks = networks(dir.path());
+            let (networks, _) = networks(dir.path());
 
             assert_eq!(networks["net:[4026531840]"].process, "9 (sh)");
             assert_eq!(networks["net:[4026531840]"].buffer_errors, 10);

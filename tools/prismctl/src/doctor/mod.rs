@@ -55,6 +55,7 @@ fn print(finding: &Finding, out: &mut dyn std::io::Write) -> std::io::Result<()>
         Severity::Now => (BAD, "now"),
         Severity::Earlier => (WARN, "earlier"),
         Severity::Setting => (WARN, "setting"),
+        Severity::Unseen => (WARN, "unseen"),
     };
 
     // Beside the word, in what is left of a terminal's width.

@@ -62,39 +62,58 @@ fn files(dirs: &[&Path], networks: &BTreeMap<String, Network>) -> Vec<PathBuf> {
     files
 }
 
-/// Their devices, by the files of the namespaces and by their names. None where this user may not look.
-pub(super) fn devices(networks: &BTreeMap<String, Network>) -> BTreeMap<(String, String), Device> {
-    let of = |file: PathBuf| {
-        let namespace = file.to_string_lossy().into_owned();
-
-        links(&file)
-            .into_iter()
-            .map(move |(name, device)| ((namespace.clone(), name), device))
-    };
-
-    files(&DIRS.map(Path::new), networks)
-        .into_iter()
-        .flat_map(of)
-        .collect()
+/// Their devices, by the files of the namespaces and by their names; and the files of those that cannot be looked
+/// into.
+pub(super) fn devices(
+    networks: &BTreeMap<String, Network>,
+) -> (BTreeMap<(String, String), Device>, Vec<String>) {
+    looked_into(files(&DIRS.map(Path::new), networks), links)
 }
 
-/// What `ip` tells of a namespace's devices.
-fn links(namespace: &Path) -> BTreeMap<String, Device> {
+/// The same of these files, of which `links` tells.
+fn looked_into(
+    files: Vec<PathBuf>,
+    links: impl Fn(&Path) -> Option<BTreeMap<String, Device>>,
+) -> (BTreeMap<(String, String), Device>, Vec<String>) {
+    let mut devices = BTreeMap::new();
+    let mut closed = Vec::new();
+
+    for file in files {
+        let namespace = file.to_string_lossy().into_owned();
+
+        match links(&file) {
+            Some(links) => devices.extend(
+                links
+                    .into_iter()
+                    .map(|(name, device)| ((namespace.clone(), name), device)),
+            ),
+            None if file.exists() => closed.push(namespace),
+            // It went meanwhile.
+            None => (),
+        }
+    }
+    (devices, closed)
+}
+
+/// What `ip` tells of a namespace's devices. `None` where it, or `nsenter`, is not there or may not.
+fn links(namespace: &Path) -> Option<BTreeMap<String, Device>> {
     let mut net = OsString::from("--net=");
     net.push(namespace);
-
-    Command::new("nsenter")
+    let output = Command::new("nsenter")
         .arg(net)
         .args("ip -json -statistics -details link show".split(' '))
         .stderr(Stdio::null())
         .output()
         .ok()
-        .filter(|output| output.status.success())
-        .and_then(|output| serde_json::from_slice::<Vec<Link>>(&output.stdout).ok())
-        .into_iter()
-        .flatten()
-        .map(|link| (visible(&link.ifname), link.into()))
-        .collect()
+        .filter(|output| output.status.success())?;
+    let links: Vec<Link> = serde_json::from_slice(&output.stdout).ok()?;
+
+    Some(
+        links
+            .into_iter()
+            .map(|link| (visible(&link.ifname), link.into()))
+            .collect(),
+    )
 }
 
 /// What their devices have dropped of what they received, by which devices these are, in words. None where this
@@ -215,6 +234,27 @@ mod tests {
             files(&dirs, &networks),
             [expected[0].clone(), expected[2].clone()]
         );
+    }
+
+    #[test]
+    fn what_cannot_be_looked_into_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let [open, closed, gone] = ["open", "closed", "gone"].map(|name| dir.path().join(name));
+        let device = BTreeMap::from([("vxlan0".to_owned(), Device::default())]);
+
+        fs::write(&open, "").unwrap();
+        fs::write(&closed, "").unwrap();
+        let (devices, unseen) = looked_into(vec![open.clone(), closed.clone(), gone], |file| {
+            (file == open).then(|| device.clone())
+        });
+
+        assert_eq!(
+            devices.into_keys().collect::<Vec<_>>(),
+            [(open.to_string_lossy().into_owned(), "vxlan0".to_owned())]
+        );
+        assert_eq!(unseen, [closed.to_string_lossy()]);
+        // Nor is there such a namespace.
+        assert_eq!(links(&closed), None);
     }
 
     #[test]

@@ -293,12 +293,35 @@ fn what_comes_merged() {
 #[test]
 fn the_most_urgent_comes_first() {
     let (now, _) = found(|host| {
+        host.hidden = 1;
         host.devices.get_mut("eth0").unwrap().rps_queues = vec!["q".to_owned()];
         host.cpus.get_mut(&0).unwrap().dropped = 1;
     });
 
     assert!(now.is_sorted_by_key(|finding| finding.severity));
-    assert_eq!(now.len(), 2);
+    assert_eq!(now.len(), 3);
+    assert_eq!(now[2].severity, Severity::Unseen);
+}
+
+#[test]
+fn what_was_not_looked_at_is_told() {
+    let (now, later) = found(|host| host.hidden = 123);
+
+    assert_eq!(
+        only(&now).what,
+        "The networks of 123 processes were not looked at: only root may."
+    );
+    assert_eq!(only(&now).commands, ["sudo prismctl doctor"]);
+    assert_eq!(now, later);
+
+    let (now, _) = found(|host| host.closed = vec!["/run/netns/a\u{1b}".to_owned()]);
+    assert!(only(&now).what.starts_with(
+        r"The network namespace /run/netns/a\u{1b} was not looked into: only root may"
+    ));
+    assert_eq!(
+        serde_json::to_value(only(&now)).unwrap()["severity"],
+        "unseen"
+    );
 }
 
 #[test]
