@@ -60,7 +60,19 @@ pub(super) fn of(before: &Host, now: &Host) -> Vec<Finding> {
     findings.extend(merged(before, now));
     findings.extend(unseen(now));
     findings.sort_by_key(|finding| finding.severity);
+    if !now.is_loaded {
+        findings.iter_mut().for_each(load_first);
+    }
     findings
+}
+
+/// Has the module loaded before it is told something.
+fn load_first(finding: &mut Finding) {
+    let is_ours = |command: &String| command.starts_with("prismctl ");
+
+    if finding.commands.iter().any(is_ours) {
+        finding.commands.insert(0, "modprobe prism".to_owned());
+    }
 }
 
 /// What a shell takes for that name.

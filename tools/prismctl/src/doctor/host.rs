@@ -12,6 +12,11 @@ use std::{
     path::Path, //
 };
 
+use prism_config::{
+    Error as ModuleError,
+    Module, //
+};
+
 use super::{
     device::{
         devices,
@@ -43,9 +48,11 @@ pub(crate) struct Host {
     pub(super) hidden: usize,
     /// Namespaces without processes that could not be looked into, by their files.
     pub(super) closed: Vec<String>,
+    /// Whether the module is loaded.
+    pub(super) is_loaded: bool,
     /// The counters of the module, if it is loaded.
     pub(super) module: BTreeMap<String, u64>,
-    /// Whether it is, and packets of class high go their own way.
+    /// Whether packets of class high go their own way.
     pub(super) has_mode: bool,
     /// And others wait.
     pub(super) isolates: bool,
@@ -89,7 +96,9 @@ impl Host {
             (cpu.softirq, cpu.ticks) = (softirq, ticks);
         }
         let (networks, hidden) = networks(Path::new("/proc"));
-        let module = prism_config::Module::open().ok();
+        let module = Module::open();
+        let is_loaded = !matches!(module, Err(ModuleError::NotLoaded));
+        let module = module.ok();
         let value = |name| module.as_ref()?.value(name).ok();
 
         Ok(Self {
@@ -101,6 +110,7 @@ impl Host {
             networks,
             hidden,
             closed: Vec::new(),
+            is_loaded,
             has_mode: value("mode").is_some_and(|mode| mode != "off"),
             isolates: value("isolate").is_some_and(|isolates| isolates == "1"),
             has_slice: value("receiver_slice_us").is_some_and(|slice| slice != "0"),

@@ -7,7 +7,7 @@ use super::*;
 /// What identifies the host's network.
 const NET: &str = "net:[4026531840]";
 
-/// Two CPUs, a NIC, an overlay, the host's network, and nothing wrong.
+/// Two CPUs, a NIC, an overlay, the host's network, the module, and nothing wrong.
 fn host() -> Host {
     let network = Network {
         process: "1 (init)".to_owned(),
@@ -33,6 +33,7 @@ fn host() -> Host {
         ]),
         receive_buffer: 212_992,
         networks: BTreeMap::from([(NET.to_owned(), network)]),
+        is_loaded: true,
         ..Host::default()
     }
 }
@@ -301,6 +302,20 @@ fn the_most_urgent_comes_first() {
     assert!(now.is_sorted_by_key(|finding| finding.severity));
     assert_eq!(now.len(), 3);
     assert_eq!(now[2].severity, Severity::Unseen);
+}
+
+#[test]
+fn the_module_is_loaded_before_it_is_told_something() {
+    let (now, _) = found(|host| {
+        host.is_loaded = false;
+        host.cpus.get_mut(&0).unwrap().squeezed = 2;
+        host.devices.get_mut("eth0").unwrap().rps_queues = vec!["q".to_owned()];
+        host.hidden = 1;
+    });
+
+    assert_eq!(now[0].commands, ["modprobe prism", "prismctl isolate on"]);
+    assert_eq!(now[1].commands, ["echo 0 >q/rps_cpus"]);
+    assert_eq!(now[2].commands, ["sudo prismctl doctor"]);
 }
 
 #[test]
