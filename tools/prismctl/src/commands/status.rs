@@ -136,8 +136,14 @@ impl Status {
             hints.push(format!(
                 "the module has turned itself off: {broken}; after a look at the kernel's log, echo none >/sys/kernel/prism/broken"
             ));
-        } else if !is_on {
-            hints.push("the mode is off: prismctl mode sync".to_owned());
+        } else if self.mode == "off" {
+            let alone = if self.isolate {
+                ", so that isolation alone is in force"
+            } else {
+                ""
+            };
+
+            hints.push(format!("the mode is off{alone}: prismctl mode sync"));
         }
         if self.enabled == Some(0) {
             hints.push(match self.rules {
@@ -227,4 +233,53 @@ pub(super) fn status(out: &mut Output) -> Result<(), Error> {
 
     out.print(&status, |out| status.print(out, &counts))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said where something is on, or not, and packets have met rules.
+    fn hints(mode: &str, isolate: bool, broken: Option<&str>) -> Vec<String> {
+        let status = Status {
+            version: None,
+            kernel: None,
+            mode: mode.to_owned(),
+            isolate,
+            accelerate: "high".to_owned(),
+            devices: Some("auto eth0".to_owned()),
+            broken: broken.map(str::to_owned),
+            rules: 1,
+            enabled: Some(1),
+            classified: 1,
+            ways: BTreeMap::new(),
+            hints: Vec::new(),
+            left_out: None,
+            reasons: BTreeMap::new(),
+        };
+
+        status.find_hints()
+    }
+
+    #[test]
+    fn a_mode_that_is_off_is_told() {
+        assert_eq!(hints("sync", true, None), Vec::<String>::new());
+        assert_eq!(hints("sync", false, None), Vec::<String>::new());
+        assert_eq!(
+            hints("off", false, None),
+            ["the mode is off: prismctl mode sync"]
+        );
+        assert_eq!(
+            hints("off", true, None),
+            ["the mode is off, so that isolation alone is in force: prismctl mode sync"]
+        );
+    }
+
+    #[test]
+    fn what_is_broken_is_told_instead() {
+        let hints = hints("off", false, Some("in_flight"));
+
+        assert_eq!(hints.len(), 1);
+        assert!(hints[0].starts_with("the module has turned itself off: in_flight; "));
+    }
 }
