@@ -259,6 +259,10 @@ says "a file that is applied" 'length' 0 apply $dir/saved.toml
 says "a bad file" '"\(.error), \(.problems[0] | "\(.line) \(.column) \(.what)")"' \
 	'the file is wrong, and nothing was changed, 4 1 rule a, no field is called "rat"; is it rate?' apply $dir/bad.toml
 says "what is refused" .error 'there is no rule none' rule del none
+says "a good file" . '{}' apply --check $dir/saved.toml
+says "a file that is written" .path $dir/again.toml save $dir/again.toml
+says "no command" '.error | split("\n")[0]' "unrecognized subcommand 'ruel'" ruel list
+equal "has status 2" "$status" 2
 ctl --color always rule list
 matches "colours are had in files, too" "$out" $'\e\[1m.*NAME'
 does "counters are shown" stats --all

@@ -3,6 +3,7 @@
 //! Why a command fails.
 
 use std::{
+    ffi::OsString,
     io,
     path::{
         Path,
@@ -77,6 +78,22 @@ impl Error {
     }
 }
 
+/// What is wrong with the command line, where `arguments` ask for JSON. `None` for help and the version, too.
+pub(crate) fn of_arguments(
+    arguments: impl Iterator<Item = OsString>,
+    why: &clap::Error,
+) -> Option<Value> {
+    // Behind that no word is an option.
+    let is_json = arguments
+        .take_while(|word| word != "--")
+        .any(|word| word == "--json");
+    let text = why.render().to_string();
+    let text = text.trim();
+
+    (is_json && why.use_stderr())
+        .then(|| json!({ "error": text.strip_prefix("error: ").unwrap_or(text) }))
+}
+
 const WRONG_FILE: &str = "the file is wrong, and nothing was changed";
 
 /// What is wrong, as compilers tell it, so that editors find the place.
@@ -90,9 +107,11 @@ fn in_file(path: &Path, Problems(problems): &Problems) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
     use prism_config::State;
 
     use super::*;
+    use crate::cli::Cli;
 
     #[test]
     fn json_has_the_places() {
@@ -121,5 +140,41 @@ mod tests {
         let error = Error::Value("no".into());
 
         assert_eq!(error.as_json(), json!({ "error": "no" }));
+    }
+
+    /// What is printed as JSON of a command line that is wrong, or is answered at once.
+    fn of_line(line: &str) -> Option<String> {
+        let words = || line.split(' ').map(OsString::from);
+        let why = Cli::try_parse_from([OsString::from("prismctl")].into_iter().chain(words()))
+            .err()
+            .unwrap();
+        let json = of_arguments(words(), &why)?;
+
+        Some(json["error"].as_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn json_has_what_is_wrong_with_arguments() {
+        let what = of_line("--json rule ad").unwrap();
+
+        assert!(what.starts_with("unrecognized subcommand 'ad'\n"), "{what}");
+        assert_eq!(what, what.trim());
+        assert!(!what.contains('\u{1b}'), "{what:?}");
+        assert!(of_line("doctor --wait 0 --json")
+            .unwrap()
+            .contains("--wait"));
+    }
+
+    #[test]
+    fn help_and_what_asks_for_no_json_are_text() {
+        for line in [
+            "--json --help",
+            "--json --version",
+            "--json help rule",
+            "rule ad",
+        ] {
+            assert_eq!(of_line(line), None, "{line}");
+        }
+        assert_eq!(of_line("stats -- --json"), None);
     }
 }

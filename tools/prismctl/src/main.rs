@@ -28,7 +28,16 @@ use self::{
 };
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(why) => match error::of_arguments(std::env::args_os().skip(1), &why) {
+            Some(json) => {
+                writeln!(std::io::stderr(), "{json}").ok();
+                return ExitCode::from(u8::try_from(why.exit_code()).unwrap_or(2));
+            }
+            None => why.exit(),
+        },
+    };
     let choice = match cli.color {
         Color::Auto => anstream::ColorChoice::Auto,
         Color::Always => anstream::ColorChoice::Always,

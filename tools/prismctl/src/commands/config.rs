@@ -54,7 +54,7 @@ pub(super) fn apply(out: &mut Output, file: &ConfigFile) -> Result<(), Error> {
     let wanted = read(&file.file)?;
     let module = Module::open()?;
     let plan = {
-        let _lock = lock()?;
+        let _lock = lock(out)?;
         let plan = plan(&module, &wanted, file)?;
 
         carry_out(&plan, &module)?;
@@ -69,7 +69,13 @@ pub(super) fn apply(out: &mut Output, file: &ConfigFile) -> Result<(), Error> {
 pub(super) fn show_done(out: &mut Output, plan: &Plan) -> Result<(), Error> {
     match show(out, plan) {
         Err(Error::Output(why)) if why.kind() != io::ErrorKind::BrokenPipe => {
-            writeln!(io::stderr(), "prismctl: all was applied; output: {why}").ok();
+            let text = format!("all was applied; output: {why}");
+            let text = match out.is_json() {
+                true => json!({ "error": text }).to_string(),
+                false => format!("prismctl: {text}"),
+            };
+
+            writeln!(io::stderr(), "{text}").ok();
             Ok(())
         }
         shown => shown,
@@ -77,8 +83,10 @@ pub(super) fn show_done(out: &mut Output, plan: &Plan) -> Result<(), Error> {
 }
 
 /// Whether the file could be applied, as far as it tells itself.
-pub(super) fn check(file: &ConfigFile) -> Result<(), Error> {
-    read(&file.file).map(|_| ())
+pub(super) fn check(out: &mut Output, file: &ConfigFile) -> Result<(), Error> {
+    read(&file.file)?;
+    out.print(&json!({}), |_| Ok(()))?;
+    Ok(())
 }
 
 /// What applying the file would change.
@@ -86,7 +94,7 @@ pub(super) fn diff(out: &mut Output, file: &ConfigFile) -> Result<ExitCode, Erro
     let wanted = read(&file.file)?;
     let module = Module::open()?;
     let plan = {
-        let _lock = lock()?;
+        let _lock = lock(out)?;
 
         plan(&module, &wanted, file)?
     };
@@ -110,7 +118,7 @@ fn plan(module: &Module, wanted: &State, file: &ConfigFile) -> Result<Plan, Erro
 pub(super) fn save(out: &mut Output, file: Option<PathBuf>) -> Result<(), Error> {
     let module = Module::open()?;
     let mut state = {
-        let _lock = lock()?;
+        let _lock = lock(out)?;
 
         module.state()?
     };
@@ -121,7 +129,11 @@ pub(super) fn save(out: &mut Output, file: Option<PathBuf>) -> Result<(), Error>
         return Ok(());
     };
 
-    write(&path, &text).map_err(|why| Error::Io { path, why })
+    match write(&path, &text) {
+        Ok(()) => out.print(&json!({ "path": path.to_string_lossy() }), |_| Ok(()))?,
+        Err(why) => return Err(Error::Io { path, why }),
+    }
+    Ok(())
 }
 
 /// Writes a file, which is there as a whole or as before, and for its owner alone: it says who talks to

@@ -59,7 +59,7 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<ExitCode, Error>
         Command::Isolate { isolate } => knob::show_or_set(out, "isolate", isolate)?,
         Command::Get { knobs } => knob::get(out, &knobs)?,
         Command::Set { values } => knob::set(out, &values)?,
-        Command::Apply { file, check: true } => config::check(&file)?,
+        Command::Apply { file, check: true } => config::check(out, &file)?,
         Command::Apply { file, check: false } => config::apply(out, &file)?,
         Command::Save { file } => config::save(out, file)?,
         Command::Diff { file } => return config::diff(out, &file),
@@ -92,7 +92,7 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<ExitCode, Error>
 fn change(out: &mut Output, f: impl FnOnce(&mut State) -> Result<(), Error>) -> Result<(), Error> {
     let module = Module::open()?;
     let plan = {
-        let _lock = lock()?;
+        let _lock = lock(out)?;
         let now = module.state()?;
         // Knobs that are not touched are not wanted otherwise.
         let mut wanted = State {
@@ -112,8 +112,11 @@ fn change(out: &mut Output, f: impl FnOnce(&mut State) -> Result<(), Error>) -> 
     Ok(())
 }
 
-/// Waits until nobody else changes the configuration.
-fn lock() -> Result<Lock, Error> {
+/// Waits until nobody else changes the configuration, and says so but to who wants JSON.
+fn lock(out: &Output) -> Result<Lock, Error> {
+    if out.is_json() {
+        return Ok(Lock::take()?);
+    }
     Ok(Lock::take_and_tell(|path| {
         writeln!(
             std::io::stderr(),

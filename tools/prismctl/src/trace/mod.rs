@@ -10,7 +10,8 @@ mod tracefs;
 use std::{
     io::{
         self,
-        Read, //
+        Read,
+        Write, //
     },
     os::fd::AsFd,
     time::{
@@ -28,6 +29,7 @@ use prism_config::{
     Module,
     Target, //
 };
+use serde_json::json;
 
 use self::{
     event::Line,
@@ -104,7 +106,7 @@ fn follow(
     while left != Some(0) {
         let is_over = wait(instance, signals, end)?;
 
-        hear(&mut packets, &lines.read(instance)?);
+        hear(&mut packets, &lines.read(instance)?, out.is_json());
         if is_over {
             packets.end_all();
         }
@@ -120,16 +122,26 @@ fn follow(
 }
 
 /// Has packets know what is told of them, and ends those of which nothing more is.
-fn hear(packets: &mut Packets, told: &Told) {
+fn hear(packets: &mut Packets, told: &Told, is_json: bool) {
     for line in &told.lines {
         match event::parse(line) {
             Some(Line::Event(event)) => packets.add(event),
-            Some(Line::Lost(events)) => eprintln!("prismctl: {events} events were lost"),
+            Some(Line::Lost(events)) => {
+                writeln!(io::stderr(), "{}", lost(events, is_json)).ok();
+            }
             None => (),
         }
     }
     if let Some(us) = told.until {
         packets.end_gone(us);
+    }
+}
+
+/// What is said of events that found no room.
+fn lost(events: u64, is_json: bool) -> String {
+    match is_json {
+        true => json!({ "lost_events": events }).to_string(),
+        false => format!("prismctl: {events} events were lost"),
     }
 }
 
@@ -214,6 +226,12 @@ mod tests {
     }
 
     #[test]
+    fn lost_events_are_told() {
+        assert_eq!(lost(3, false), "prismctl: 3 events were lost");
+        assert_eq!(lost(3, true), r#"{"lost_events":3}"#);
+    }
+
+    #[test]
     fn a_packet_of_which_nothing_more_is_told_ends_by_the_clock() {
         let told = |us: u64| {
             let us = format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
@@ -224,7 +242,7 @@ mod tests {
         };
         let mut packets = Packets::default();
         let mut is_ended = |lines: Vec<String>, until: Option<u64>| {
-            hear(&mut packets, &Told { lines, until });
+            hear(&mut packets, &Told { lines, until }, false);
             packets.next().is_some()
         };
         let begin = now().unwrap();
