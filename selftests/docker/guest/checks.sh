@@ -48,8 +48,7 @@ matches() { if grep -qE -- "$3" <<<"$2"; then tell ok "$1"; else tell "not ok" "
 run_check() {
 	check_name=$1 failures=0
 	step "check: $1" >&"$told"
-	find_client
-	find_cache
+	{ find_client && find_cache; } || tell "not ok" "the service and its clients run"
 	"check_$1" >>/run/checks.log 2>&1
 	if [ $failures = 0 ]; then echo "ok $1"; else echo "not ok $1"; fi
 }
@@ -64,6 +63,9 @@ more() {
 	# What is not there has not stayed the same.
 	[ -n "$now" ] && [ -n "$before" ] && echo $((now - before))
 }
+
+# moved_here NAME: by how much that counter of the second guest has since `was` was taken of it.
+moved_here() { echo "$(($(stats | sed -n "s/^$1://p") - $(sed -n "s/^$1://p" <<<"$was")))"; }
 
 # moves DESCRIPTION NAME: that counter does, by what a client asks for in a second.
 moves() {
@@ -98,9 +100,9 @@ check_encrypted() {
 
 	must "an encrypted network" on_server docker network create -d overlay --attachable --opt encrypted \
 		--subnet 10.43.0.0/24 secret
-	must "a container with a label" on_server docker run -d --name vault --network secret --ip 10.43.0.11 \
-		--label io.prism.class=high prism/memcached
-	must "its client" docker run -d --name vault-client --network secret prism/traffic
+	must "a container with a label" on_server attached_to secret vault 10.43.0.11 --label io.prism.class=high \
+		prism/memcached
+	must "its client" attached_to secret vault-client 10.43.0.12 prism/traffic
 	pid=$(pid_of vault-client)
 	eventually 120 "it answers" probe nsenter -t "$pid" -n
 	must "by IPsec" on_server has_ipsec
@@ -207,8 +209,7 @@ check_moved() {
 	target=$(address_of "$here" "$overlay_net"):11211
 	was=$(stats)
 	eventually 60 "those in the first host, too" on_server in_neighbour /prism/memprobe "$target" 1 2000
-	matches "whose packets PRISM decapsulates there" "$(($(stats | sed -n 's/^decapsulated://p') - \
-		$(sed -n 's/^decapsulated://p' <<<"$was")))" '^[1-9][0-9]+$'
+	matches "whose packets PRISM decapsulates there" "$(moved_here decapsulated)" '^[1-9][0-9]+$'
 	must "the service moves back" move_cache client server
 	eventually 240 "and runs there" on_server task_of cache
 	find_cache
@@ -229,12 +230,20 @@ check_restarted() {
 	eventually 60 "with its rule" on_server rules_of "$cache"
 	eventually 60 "the rule of before has gone" on_server has_no_rule "docker:$before:*"
 	eventually 120 "it answers" cache_answers
+	find_client
 	goes_on_by_prism
 }
 
 # other_cache ID: the service's container is another one than that.
 other_cache() {
 	find_cache && [ "$cache" != "$1" ]
+}
+
+# other_task SERVICE ID: it has a container here, and another one than that.
+other_task() {
+	local now
+
+	now=$(task_of "$1") && [ "$now" != "$2" ]
 }
 
 # Its packets are taken as before.
@@ -246,19 +255,53 @@ goes_on_by_prism() {
 	moves "by PRISM" decapsulated
 }
 
-check_node_lost() {
-	local rule
+is_away() { ! on_server true; }
 
-	rule=$(on_server rules_of "$cache")
-	matches "the service has a rule" "$rule" .
+check_node_lost() {
+	local rules clients
+
+	rules=$(on_server all_fields "$cache")
+	matches "the service has rules" "$rules" "^$VNI "
+	clients=$(task_of clients)
 	must "the first host's link is cut" on_server cut_link
-	sleep 10
+	eventually 60 "it cannot be reached" is_away
 	eventually 240 "it comes back" on_server true
 	equal "when the swarm has missed the second host" "$(on_server cat /run/cut)" down
 	eventually 120 "which is back, too" on_server node_is client ready
-	equal "the rule is the same" "$(on_server rules_of "$cache")" "$rule"
-	eventually 120 "the service answers" cache_answers
+	equal "the rules are the same" "$(on_server all_fields "$cache")" "$rules"
+	eventually 240 "the clients are in another container" other_task clients "$clients"
 	find_client
+	eventually 120 "the service answers" cache_answers
+	goes_on_by_prism
+}
+
+check_node_died() {
+	local before here target
+
+	must "the service moves to the second host" move_cache server client
+	eventually 240 "where it runs" task_of cache
+	before=$(task_of cache)
+	eventually 60 "and has its rule" rules_of "$before"
+	must "that host's engine, containers and prismd are killed" kill_engine
+	eventually 120 "the swarm misses it" on_server node_is client down
+	must "nobody has removed the rule" has_rule "docker:$before:*"
+	must "Docker and prismd are started again" start_again
+	eventually 120 "the host is back" on_server node_is client ready
+	eventually 240 "the service runs there in another container" other_task cache "$before"
+	here=$(task_of cache)
+	eventually 60 "with its rule" rules_of "$here"
+	eventually 60 "the rule of before has gone" has_no_rule "docker:$before:*"
+	target=$(address_of "$here" "$overlay_net"):11211
+	was=$(stats)
+	eventually 120 "the first host has answers" on_server in_neighbour /prism/memprobe "$target" 1 2000
+	matches "whose packets PRISM decapsulates here" "$(moved_here decapsulated)" '^[1-9][0-9]+$'
+	must "the service moves back" move_cache client server
+	eventually 240 "and runs there" on_server task_of cache
+	find_cache
+	eventually 60 "with its rule" on_server rules_of "$cache"
+	eventually 120 "the second host has none any more" has_no_rule "docker:$here:*"
+	find_client
+	eventually 240 "the service answers" cache_answers
 	goes_on_by_prism
 }
 

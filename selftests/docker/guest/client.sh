@@ -55,7 +55,7 @@ join_swarm() {
 		die "no clients: $(tail -n 1 /run/clients.log)"
 	# The first container on a host takes longest, and a service has the time.
 	wait_for 300 task_of clients || die "the clients do not start: $(tail -n 1 /run/dockerd.log)"
-	attached bulk "${address[bulk]}" prism/traffic
+	attached bulk "${address[bulk]}" prism/traffic >/run/attached.log || die "$(</run/attached.log)"
 }
 
 exec {told}>&1
@@ -71,7 +71,11 @@ port[cache]=11211
 wait_for 60 answers "${address[cache]}:${port[cache]}" || die "the service does not answer"
 step "the swarm is up"
 reach_agent
-[ "$rounds" = 0 ] || measure_all
+if [ "$rounds" != 0 ] && ! (measure_all); then
+	step "the measurement was ended"
+	inject ask 0
+	inject overlay 0
+fi
 if [ $# -gt 0 ]; then
 	start_prism
 	echo express >"$PRISM/mode"

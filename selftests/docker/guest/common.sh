@@ -109,6 +109,10 @@ start_prism() {
 	modprobe -a vxlan bridge veth || die "the kernel lacks vxlan, bridge or veth"
 	insmod /prism/prism.ko 2>/run/insmod.log || die "prism.ko does not load: $(cat /run/insmod.log)"
 	export PATH=$PATH:/prism/bin
+	start_prismd
+}
+
+start_prismd() {
 	prismd >>/run/prismd.log 2>&1 &
 	echo $! >/run/prismd.pid
 }
@@ -124,8 +128,8 @@ stop_prism() {
 	[ -z "$(ls "$RULES")" ] || rmdir "$RULES"/*
 }
 
-# attached NAME ADDRESS ARG...: a container in the overlay network that starts again with the engine.
-# Swarm gives an attachment up after 20 seconds, in which a busy emulated host may not get far.
+# attached NAME ADDRESS ARG...: a container in the overlay network that starts again with the engine, or says why
+# not. Swarm gives an attachment up after 20 seconds, in which a busy emulated host may not get far.
 attached() {
 	local name=$1 address=$2 tries
 	shift 2
@@ -136,8 +140,12 @@ attached() {
 		docker rm -f "$name" >/dev/null 2>&1
 		sleep "$tries"
 	done
-	die "the container $name does not start: $(tail -n 1 /run/"$name".log)"
+	echo "the container $name does not start: $(tail -n 1 /run/"$name".log)"
+	return 1
 }
+
+# attached_to NETWORK NAME ADDRESS ARG...: the same in another one.
+attached_to() { overlay_net=$1 attached "${@:2}"; }
 
 # pid_of CONTAINER: of its first process.
 pid_of() { docker inspect -f '{{.State.Pid}}' "$1"; }

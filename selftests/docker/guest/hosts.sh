@@ -75,6 +75,39 @@ cut_link() {
 # node_is NAME STATE: as the manager of the swarm has it.
 node_is() { docker node inspect -f '{{.Status.State}}' "$1" | grep -qx "$2"; }
 
+# kill_engine: with all that it runs and prismd, as where a host loses its power: nobody is told. The engine is
+# first, so that it sees none of the others go. The kernel stays, and rules with it.
+kill_engine() {
+	local dir name pid pids
+
+	mapfile -t pids < <(docker ps -q | xargs docker inspect -f '{{.State.Pid}}')
+	for dir in /proc/[0-9]*; do
+		{ read -r name <"$dir/comm"; } 2>/dev/null || continue
+		case $name in
+		# Of the shim, as much as the kernel keeps.
+		containerd | containerd-shim | docker-proxy | prismd) pids+=("${dir#/proc/}") ;;
+		esac
+	done
+	pids=("$(</run/dockerd.pid)" "${pids[@]}")
+	kill -KILL "${pids[@]}"
+	for pid in "${pids[@]}"; do
+		wait_for 30 has_ended "$pid" || return
+	done
+	# The number may be another's by now, and nobody listens there.
+	rm -f /run/docker.pid /run/docker.sock "$containerd_socket"
+}
+
+# has_ended PID: whether or not somebody has asked how.
+has_ended() { ! grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status"; }
+
+# start_again: what a host starts when it boots.
+start_again() {
+	# What goes wrong is for whoever asks.
+	local told=1
+
+	start_engine && start_prismd
+}
+
 # restart_engine: what runs is stopped and started again with it.
 restart_engine() { stop_engine && start_engine; }
 
@@ -107,7 +140,8 @@ all_fields() {
 	done
 }
 
-# has_no_rule PATTERN
+# has_rule PATTERN, has_no_rule PATTERN
+has_rule() { ! has_no_rule "$1"; }
 has_no_rule() { ! compgen -G "$RULES/$1" >/dev/null; }
 
 # has_rules N: of prismd.

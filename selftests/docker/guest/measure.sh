@@ -21,19 +21,6 @@ in_client() { nsenter -t "$client_pid" -n "$@"; }
 # answers ADDRESS:PORT
 answers() { in_client timeout 20 /prism/memprobe "$1" 0.1 1000; }
 
-# begin_bulk RATE: bulk traffic of so many packets a second, once it arrives.
-begin_bulk() {
-	inject overlay "$1"
-	wait_for 10 bulk_arrives || die "no bulk traffic arrives"
-}
-
-bulk_arrives() {
-	ask count
-	sleep 0.5
-	counted
-	[ "${moved[neighbour]}" -gt 0 ]
-}
-
 # has_mode MODE: vanilla, prism with the two settings that modes.rst has for this network, or
 # sliced, with the one that it has for services that share their processor too.
 has_mode() {
@@ -48,21 +35,36 @@ has_mode() {
 	ask knob receiver_slice_us $slice
 }
 
-# measure MODE RATE ROUND: with bulk traffic of so many packets a second under way.
+# under_bulk RATE SECONDS COMMAND...: what the first guest counts in so many seconds of bulk traffic, while
+# COMMAND runs; in REPLY, how much of it arrives a second. Meanwhile nothing is asked of that guest: with too
+# much to do, it may not answer in time.
+under_bulk() {
+	neighbour_sends || die "the neighbour does not reach the clients: $(tail -n 1 /run/ping.log)"
+	ask count 3 "$2"
+	inject overlay "$1"
+	sleep 3
+	"${@:3}"
+	sleep 2
+	inject overlay 0
+	counted
+	rate_of neighbour
+}
+
+# requests: for so many seconds as a round has.
+requests() {
+	inject ask "$asks $(mac_of cache),${address[cache]} ${port[cache]}"
+	sleep "$seconds"
+	inject ask 0
+}
+
+# measure MODE RATE ROUND
 measure() {
 	local arrived
 
 	has_mode "$1"
-	sleep 1
-	ask count
-	inject ask "$asks $(mac_of cache),${address[cache]} ${port[cache]}"
-	sleep "$seconds"
-	inject ask 0
-	counted
-	# What is late comes in the same mode.
-	sleep 2
-	rate_of neighbour
+	under_bulk "$2" "$seconds" requests
 	arrived=$REPLY
+	[ "$2" = 0 ] || [ "$arrived" -gt 0 ] || die "no bulk traffic arrives"
 	prism_counters
 	echo "data $1 $2 $3 $arrived rules=$(rules_moved)$REPLY"
 }
@@ -77,31 +79,33 @@ rules_moved() {
 	echo $sum
 }
 
-# is_overload RATE: whether the host does not take all of so much bulk traffic, in none of some looks,
-# as it may stand still for a moment with any.
+# is_overload RATE: whether a twentieth of so much bulk traffic does not arrive, and the processor that receives
+# has hardly been idle, in each of some looks: the host may stand still for a moment with any, and the cable too.
 is_overload() {
-	local look
+	local look idle
 
-	begin_bulk "$1"
-	for look in {1..4}; do
-		ask count
-		sleep 2.5
-		counted
-		rate_of neighbour
-		step "of $1 packets/s $REPLY arrive ($look)"
-		[ $((REPLY * 100)) -lt $(($1 * 97)) ] || return
+	for look in {1..3}; do
+		under_bulk "$1" 3 sleep 3
+		idle=$((moved[idle] * 100 / moved[elapsed]))
+		step "of $1 packets/s $REPLY arrive, $idle % of the time are left ($look)"
+		[ $((REPLY * 20)) -lt $(($1 * 19)) ] && [ $idle -lt 5 ] || return
 	done
 }
 
-# find_overload: the first rate of bulk traffic that is too much for the host, in REPLY.
+# find_overload: the first rate of bulk traffic that is too much for the host, or the last that was tried, in
+# REPLY.
 find_overload() {
-	local rate
+	local rate=17000
 
-	for rate in 16000 22000 32000 45000 64000 90000 128000; do
-		! is_overload "$rate" || break
+	until is_overload "$rate" || [ $rate -gt 200000 ]; do
+		rate=$((rate * 11 / 10))
 	done
-	inject overlay 0
 	REPLY=$rate
+}
+
+# neighbour_sends: who never sends is not known to the bridge, or forgotten, and flooded to.
+neighbour_sends() {
+	on_server in_neighbour ping -q -c 1 -W 5 "$(address_of "$(task_of clients)" "$overlay_net")" >/run/ping.log
 }
 
 measure_all() {
@@ -117,10 +121,7 @@ measure_all() {
 		rates[i]=$REPLY
 	done
 	for ((round = 1; round <= rounds; round++)); do
-		# Who never sends is forgotten by the bridge, and flooded to.
-		on_server in_neighbour ping -q -c 1 -W 5 "$(address_of "$(task_of clients)" "$overlay_net")" >/run/ping.log
 		for rate in "${rates[@]}"; do
-			begin_bulk "$rate"
 			for mode in "${modes[@]}"; do
 				step "round $round of $rounds: $rate packets/s, $mode"
 				measure "$mode" "$rate" "$round"
@@ -129,6 +130,5 @@ measure_all() {
 		# What drifts hurts all alike when each comes first in turn.
 		modes=("${modes[@]:1}" "${modes[0]}")
 	done
-	inject overlay 0
 	has_mode vanilla
 }

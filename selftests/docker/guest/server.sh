@@ -25,7 +25,7 @@ docker service create -d --name cache --network "$overlay_net" --constraint node
 wait_for 120 task_of cache || die "the service does not start: $(docker service ps --no-trunc cache | tail -n 1)"
 # It sets how much may wait for it.
 attached neighbour "${address[neighbour]}" --cap-add NET_ADMIN --entrypoint /bin/bulk \
-	prism/traffic receive "0.0.0.0:${port[neighbour]}"
+	prism/traffic receive "0.0.0.0:${port[neighbour]}" >/run/attached.log || die "$(</run/attached.log)"
 pid_of neighbour >/run/neighbour.pid
 pinned "$(task_of cache)"
 pinned neighbour

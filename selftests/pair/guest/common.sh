@@ -82,15 +82,14 @@ container() {
 
 # wait_for SECONDS COMMAND...: until it succeeds. Only that it died is of interest of its output.
 wait_for() {
-	local tries=$(($1 * 5)) told=${told-} opened=''
+	local until=$((SECONDS + $1)) told=${told-} opened='' rc=0
 	shift
 
 	[ -n "$told" ] || { exec {told}>&1; opened=1; }
 	until "$@" >/dev/null 2>&1; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || break
+		[ $SECONDS -lt $until ] || { rc=1; break; }
 		sleep 0.2
 	done
 	[ -z "$opened" ] || exec {told}>&-
-	[ $tries -gt 0 ]
+	return $rc
 }

@@ -25,15 +25,19 @@ join_pair() {
 
 # reach_agent: the first guest's, which may not be ready yet.
 reach_agent() {
+	local from to
+
 	coproc socat - "TCP:$server_host:$control_port,retry=300,interval=0.3" 2>/dev/null
-	control=("${COPROC[0]}" "${COPROC[1]}")
+	# Subshells do not have those of a coprocess.
+	exec {from}<&"${COPROC[0]}" {to}>&"${COPROC[1]}"
+	control=("$from" "$to")
 }
 
 # ask COMMAND: the first guest's answer, in REPLY.
 ask() {
 	REPLY=failed
 	if echo "$*" >&"${control[1]}"; then
-		IFS= read -r -t 30 REPLY <&"${control[0]}" || REPLY=failed
+		IFS= read -r -t 120 REPLY <&"${control[0]}" || REPLY=failed
 	fi
 	[ "$REPLY" != failed ] || die "the first guest does not do or tell \"$*\""
 }

@@ -71,9 +71,9 @@ impl FromStr for Ask {
     }
 }
 
-/// A request: when it left, and how long its answer took.
+/// A request: when it was due, and how long after that its answer came.
 struct Request {
-    sent: Instant,
+    due: Instant,
     took: Option<Duration>,
 }
 
@@ -96,7 +96,7 @@ impl Asked {
                     Err(RecvTimeoutError::Disconnected) => return,
                     Ok(_) => break,
                 }
-                let request = request(self.note());
+                let request = request(self.note(next));
                 if !send(&datagram_from(PORT, from, &ask.to, ask.port, &request)) {
                     return;
                 }
@@ -106,14 +106,12 @@ impl Asked {
         }
     }
 
-    /// Notes that another one leaves. Its number.
-    fn note(&self) -> u16 {
+    /// Notes that another one leaves, which was due then: what waits for the server to take those before it
+    /// is no faster for that. Its number.
+    fn note(&self, due: Instant) -> u16 {
         let mut requests = locked(&self.0);
 
-        requests.push(Request {
-            sent: Instant::now(),
-            took: None,
-        });
+        requests.push(Request { due, took: None });
         (requests.len() - 1) as u16
     }
 
@@ -128,7 +126,7 @@ impl Asked {
 
         if let Some(request) = locked(&self.0).get_mut(number) {
             if text.starts_with(ANSWER) && request.took.is_none() {
-                request.took = Some(request.sent.elapsed());
+                request.took = Some(request.due.elapsed());
             }
         }
         true
@@ -140,7 +138,7 @@ impl Asked {
         let answered = requests.iter().filter(|one| one.took.is_some()).count();
         let mut times: Vec<_> = requests
             .iter()
-            .map(|one| one.took.unwrap_or_else(|| one.sent.elapsed().max(PATIENCE)))
+            .map(|one| one.took.unwrap_or_else(|| one.due.elapsed().max(PATIENCE)))
             .collect();
 
         times.sort_unstable();
@@ -206,7 +204,14 @@ mod tests {
     fn answers_are_noted_once() {
         let asked = Asked::default();
 
-        assert_eq!((asked.note(), asked.note(), asked.note()), (0, 1, 2));
+        assert_eq!(
+            (
+                asked.note(Instant::now()),
+                asked.note(Instant::now()),
+                asked.note(Instant::now())
+            ),
+            (0, 1, 2)
+        );
         assert!(asked.is_answer(&answer(1, b"VALUE memprobe 0 1\r\nx\r\nEND\r\n")));
         assert!(asked.is_answer(&answer(0, b"END\r\n")));
         assert!(asked.is_answer(&answer(9, ANSWER)));
@@ -218,7 +223,7 @@ mod tests {
     fn what_is_not_answered_took_a_second() {
         let asked = Asked::default();
 
-        asked.note();
+        asked.note(Instant::now());
         assert!(asked.report().ends_with(" 1000000 1000000"));
     }
 }

@@ -64,9 +64,8 @@ use frame::{
     Tunnel, //
 };
 
-const USAGE: &str = "usage: cable SERVER_SOCKET CLIENT_SOCKET RATES DESCRIPTORS VNI PORT \
+const USAGE: &str = "usage: cable SERVER_SOCKET CLIENT_SOCKET RATES VNI PORT \
     OUTER_SOURCE OUTER_DESTINATION SOURCE DESTINATION\n\
-    DESCRIPTORS are those of the server's ring.\n\
     RATES is a file of lines `FLOW PACKETS_PER_SECOND`, 0 for none, where FLOW is overlay (VXLAN, from\n\
     SOURCE to DESTINATION) or host (between the OUTER ones); each of the last four is MAC,IP.\n\
     `ask REQUESTS_PER_SECOND MAC,IP PORT` asks memcached there over UDP, from SOURCE, until `ask 0`, which\n\
@@ -74,11 +73,11 @@ const USAGE: &str = "usage: cable SERVER_SOCKET CLIENT_SOCKET RATES DESCRIPTORS 
 
 /// Frames that follow each other without a gap.
 const BURST: u32 = 16;
-/// What the kernel keeps for the receiver, in bytes of its memory before it doubles them, for each
-/// descriptor of its ring: for 256, some 50 frames of bulk traffic. QEMU reads all of it at once and queues
-/// without limit what the guest's ring has no room for; as long as that is less than what the guest takes
-/// at a time, its queue does not grow.
-const BUFFER: usize = 96;
+/// What the kernel keeps for the receiver, in bytes of its memory before it doubles them: some 50 frames of
+/// bulk traffic. QEMU reads all of it at once, and queues without limit what the guest's ring has no room for.
+/// Its queue does not grow as long as that is less than the 64 descriptors that NAPI makes free at a time, however
+/// long the ring is.
+const BUFFER: usize = 24 << 10;
 /// Bytes in a datagram of bulk traffic.
 const CONTENT: usize = 64;
 
@@ -97,15 +96,13 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<()> {
-    let [paths @ .., descriptors, vni, port, outer_source, outer_destination, source, destination] =
-        arguments
+    let [paths @ .., vni, port, outer_source, outer_destination, source, destination] = arguments
     else {
         return Err(USAGE.into());
     };
     let [server, client, rates] = paths else {
         return Err(USAGE.into());
     };
-    let buffer = usize::from(descriptors.parse::<u16>()?) * BUFFER;
     let (from, to, port) = (source.parse()?, destination.parse()?, port.parse()?);
     let tunnel = Tunnel {
         from: outer_source.parse()?,
@@ -119,7 +116,7 @@ fn run(arguments: &[String]) -> Result<()> {
 
     let (server, client) = (UnixListener::bind(server)?, UnixListener::bind(client)?);
     let (server, client) = (server.accept()?.0, client.accept()?.0);
-    setsockopt(&server, SndBuf, &buffer)?;
+    setsockopt(&server, SndBuf, &BUFFER)?;
     let to_server = Arc::new(Mutex::new(server.try_clone()?));
     let to_client = Mutex::new(client.try_clone()?);
     let wanted = Arc::new(Mutex::new(Wanted::default()));
