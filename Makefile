@@ -10,7 +10,7 @@
 # make tools_install   install them, and units of systemd (PREFIX=/usr/local, DESTDIR)
 # make deb             build Debian packages of the module, for DKMS, and of the tools,
 #                      in build/deb
-# make check           formats, lints, licences, documents
+# make check           formats, lints, licences, documents, packages
 # make test            host tests, then guests on the stock and a debug kernel, in
 #                      twelve minutes
 # make test-more       the rest on the stock kernel, more on the debug kernel, spin's models,

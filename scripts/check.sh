@@ -129,6 +129,9 @@ check_clippy() {
 	done
 }
 
+# The Debian packages are built, and lintian says nothing of them.
+check_packages() { scripts/deb.sh build/check-deb; }
+
 check_rustdoc() {
 	local crate
 
@@ -169,7 +172,7 @@ check_promises() {
 		diff Documentation/reliability.rst -
 }
 
-all="spdx whitespace shellcheck rustfmt spelling c forbid_unsafe module clippy rustdoc abi links promises"
+all="spdx whitespace shellcheck rustfmt spelling c forbid_unsafe module clippy packages rustdoc abi links promises"
 [ $# -gt 0 ] || read -r -a words <<<"$all"
 [ $# -gt 0 ] || set -- "${words[@]}"
 # Here, as the output of a check is seen only if it fails.
