@@ -9,7 +9,8 @@
 # container of the second would, while a container beside it gets bulk traffic. Without PRISM and
 # with it in turn, several rounds. Ends with one table.
 #   --rates   of bulk traffic, in packets a second; each is measured. "overload" is the first of which
-#             a twentieth does not arrive without PRISM, from 17000 on in steps of 1.1
+#             the receiving processor has less than a twentieth of its time left, without PRISM, from 17000
+#             on in steps of 1.1
 #   --least   fail where vanilla's 99th percentile is not so many times that with PRISM at the
 #             highest rate
 #   --module  a prism.ko that is there already

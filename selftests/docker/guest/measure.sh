@@ -35,12 +35,13 @@ has_mode() {
 	ask knob receiver_slice_us $slice
 }
 
-# under_bulk RATE SECONDS COMMAND...: what the first guest counts in so many seconds of bulk traffic, while
-# COMMAND runs; in REPLY, how much of it arrives a second. Meanwhile nothing is asked of that guest: with too
-# much to do, it may not answer in time.
+# under_bulk RATE SECONDS COMMAND...: what the first guest counts under bulk traffic, while COMMAND runs, which takes
+# so many seconds; in REPLY, how much of it arrives a second. Meanwhile nothing is asked of that guest: with too
+# much to do, it may not answer in time. To count takes it a tenth of a second and more, so it does that before
+# COMMAND begins, and when it has ended.
 under_bulk() {
 	neighbour_sends || die "the neighbour does not reach the clients: $(tail -n 1 /run/ping.log)"
-	ask count 3 "$2"
+	ask count 1 $(($2 + 3))
 	inject overlay "$1"
 	sleep 3
 	"${@:3}"
@@ -79,16 +80,16 @@ rules_moved() {
 	echo $sum
 }
 
-# is_overload RATE: whether a twentieth of so much bulk traffic does not arrive, and the processor that receives
-# has hardly been idle, in each of some looks: the host may stand still for a moment with any, and the cable too.
+# is_overload RATE: whether the processor that receives has hardly any time left with so much bulk traffic, in each
+# of some looks, as the host may stand still for a moment with any.
 is_overload() {
-	local look idle
+	local look left
 
 	for look in {1..3}; do
 		under_bulk "$1" 3 sleep 3
-		idle=$((moved[idle] * 100 / moved[elapsed]))
-		step "of $1 packets/s $REPLY arrive, $idle % of the time are left ($look)"
-		[ $((REPLY * 20)) -lt $(($1 * 19)) ] && [ $idle -lt 5 ] || return
+		left=$((moved[idle] * 100 / moved[elapsed]))
+		step "of $1 packets/s $REPLY arrive, and $left % of the time are left ($look)"
+		[ $left -lt 5 ] || return
 	done
 }
 
