@@ -57,7 +57,7 @@ use crate::{
         State, //
     },
     text::{
-        visible,
+        visible_line,
         Quoted, //
     },
 };
@@ -83,13 +83,19 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let before: String = self.text.chars().take(self.column - 1).collect();
         // Under a tab there is a tab.
-        let indent: String = visible(&before)
+        let indent: String = visible_line(&before)
             .chars()
             .map(|c| if c == '\t' { c } else { ' ' })
             .collect();
 
-        writeln!(f, "{}:{}: {}", self.line, self.column, visible(&self.what))?;
-        write!(f, "    {}\n    {indent}^", visible(&self.text))
+        writeln!(
+            f,
+            "{}:{}: {}",
+            self.line,
+            self.column,
+            visible_line(&self.what)
+        )?;
+        write!(f, "    {}\n    {indent}^", visible_line(&self.text))
     }
 }
 

@@ -78,6 +78,7 @@ pub use self::{
     },
     text::{
         meant,
+        visible,
         Quoted, //
     },
 };

@@ -13,16 +13,21 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Text with the control characters made visible that a terminal would obey, but for tabs.
-pub(crate) fn visible(text: &str) -> String {
+/// Text with what a terminal would obey made visible, but for what `is_plain`.
+pub fn visible(text: &str, is_plain: impl Fn(char) -> bool) -> String {
     text.chars().fold(String::new(), |mut seen, c| {
-        if c.is_control() && c != '\t' {
-            seen.extend(c.escape_debug());
-        } else {
+        if is_plain(c) {
             seen.push(c);
+        } else {
+            seen.extend(c.escape_debug());
         }
         seen
     })
+}
+
+/// The same of a line, whose tabs stay, as does all that is no control character.
+pub(crate) fn visible_line(line: &str) -> String {
+    visible(line, |c| !c.is_control() || c == '\t')
 }
 
 /// The one of `known` that `word` may have been meant to be, as the end of a message.
@@ -69,7 +74,7 @@ mod tests {
     fn terminals_are_not_obeyed() {
         assert_eq!(Quoted("a\u{1b}[2J\n").to_string(), r#""a\u{1b}[2J\n""#);
         assert_eq!(
-            visible("\ta\u{1b}[2J\r\u{9b}'\u{e4}'"),
+            visible_line("\ta\u{1b}[2J\r\u{9b}'\u{e4}'"),
             "\ta\\u{1b}[2J\\r\\u{9b}'\u{e4}'"
         );
     }

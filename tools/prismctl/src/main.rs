@@ -24,7 +24,10 @@ use self::{
         Color, //
     },
     error::Error,
-    output::Output, //
+    output::{
+        complaint,
+        Output, //
+    }, //
 };
 
 fn main() -> ExitCode {
@@ -55,11 +58,9 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(why) => {
-            if out.is_json() {
-                writeln!(std::io::stderr(), "{}", why.as_json()).ok();
-            } else {
-                writeln!(std::io::stderr(), "prismctl: {why}").ok();
-            }
+            let text = complaint(out.is_json(), &why.as_json(), &why);
+
+            writeln!(std::io::stderr(), "{text}").ok();
             ExitCode::from(why.status())
         }
     }

@@ -2,10 +2,13 @@
 
 //! What is printed.
 
-use std::io::{
-    self,
-    StdoutLock,
-    Write, //
+use std::{
+    fmt::Display,
+    io::{
+        self,
+        StdoutLock,
+        Write, //
+    },
 };
 
 use anstyle::{
@@ -13,6 +16,7 @@ use anstyle::{
     Style, //
 };
 use serde::Serialize;
+use serde_json::Value;
 
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
@@ -68,22 +72,21 @@ impl Output {
 }
 
 /// Text in a style.
-pub(crate) fn styled(style: Style, text: impl std::fmt::Display) -> String {
+pub(crate) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
 /// A name that somebody else has chosen, with what a terminal would obey made visible.
 pub(crate) fn visible(name: &str) -> String {
-    let is_plain = |c| matches!(c, '\'' | '"' | '\\');
+    prism_config::visible(name, |c| matches!(c, '\'' | '"' | '\\'))
+}
 
-    name.chars().fold(String::new(), |mut seen, c| {
-        if is_plain(c) {
-            seen.push(c);
-        } else {
-            seen.extend(c.escape_debug());
-        }
-        seen
-    })
+/// What standard error has of something: as JSON, or for people.
+pub(crate) fn complaint(is_json: bool, json: &Value, text: impl Display) -> String {
+    match is_json {
+        true => json.to_string(),
+        false => format!("prismctl: {text}"),
+    }
 }
 
 /// Lines whose columns stand below each other, two spaces apart. The first line is a heading.

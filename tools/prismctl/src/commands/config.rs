@@ -42,6 +42,7 @@ use crate::{
     cli::ConfigFile,
     error::Error,
     output::{
+        complaint,
         styled,
         Output,
         BAD,
@@ -70,12 +71,9 @@ pub(super) fn show_done(out: &mut Output, plan: &Plan) -> Result<(), Error> {
     match show(out, plan) {
         Err(Error::Output(why)) if why.kind() != io::ErrorKind::BrokenPipe => {
             let text = format!("all was applied; output: {why}");
-            let text = match out.is_json() {
-                true => json!({ "error": text }).to_string(),
-                false => format!("prismctl: {text}"),
-            };
+            let json = json!({ "error": text });
 
-            writeln!(io::stderr(), "{text}").ok();
+            writeln!(io::stderr(), "{}", complaint(out.is_json(), &json, text)).ok();
             Ok(())
         }
         shown => shown,

@@ -39,7 +39,10 @@ use self::{
 use crate::{
     commands::pair,
     error::Error,
-    output::Output,
+    output::{
+        complaint,
+        Output, //
+    },
     signals::Signals, //
 };
 
@@ -139,10 +142,11 @@ fn hear(packets: &mut Packets, told: &Told, is_json: bool) {
 
 /// What is said of events that found no room.
 fn lost(events: u64, is_json: bool) -> String {
-    match is_json {
-        true => json!({ "lost_events": events }).to_string(),
-        false => format!("prismctl: {events} events were lost"),
-    }
+    complaint(
+        is_json,
+        &json!({ "lost_events": events }),
+        format_args!("{events} events were lost"),
+    )
 }
 
 /// Waits for events. Whether it is to end.
