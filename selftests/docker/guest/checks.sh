@@ -55,17 +55,17 @@ run_check() {
 
 # mark: what the first guest's counters are now; more NAME: by how much that one has moved.
 mark() { was=$(on_server stats); }
-more() {
+more() { on_server stats | grown "$1"; }
+
+# grown NAME: by how much a counter of those on stdin is more than it was.
+grown() {
 	local now before
 
-	now=$(on_server stats | sed -n "s/^$1://p")
+	now=$(sed -n "s/^$1://p")
 	before=$(sed -n "s/^$1://p" <<<"$was")
 	# What is not there has not stayed the same.
 	[ -n "$now" ] && [ -n "$before" ] && echo $((now - before))
 }
-
-# moved_here NAME: by how much that counter of the second guest has since `was` was taken of it.
-moved_here() { echo "$(($(stats | sed -n "s/^$1://p") - $(sed -n "s/^$1://p" <<<"$was")))"; }
 
 # moves DESCRIPTION NAME: that counter does, by what a client asks for in a second.
 moves() {
@@ -193,28 +193,43 @@ start_traffic() {
 # The last client has got its answers. Says what it complained of otherwise.
 traffic_flows() { tail -n 1 /run/traffic | grep '^sent=' || ! tail -n 2 /run/traffic; }
 
-check_moved() {
-	local vip before=$cache here target
-
-	vip=$(on_server vip_of cache)
-	start_traffic "$vip:11211"
-	eventually 60 "clients have answers" traffic_flows
+# The service moves to the second host, and back from its container `here`.
+moves_there() {
 	must "the service moves to the second host" move_cache server client
 	eventually 240 "where it runs" task_of cache
-	here=$(task_of cache)
-	eventually 60 "and has its rule" rules_of "$here"
-	eventually 120 "the first host has none any more" on_server has_no_rule "docker:$before:*"
-	: >/run/traffic
-	eventually 120 "clients have answers again" traffic_flows
-	target=$(address_of "$here" "$overlay_net"):11211
-	was=$(stats)
-	eventually 60 "those in the first host, too" on_server in_neighbour /prism/memprobe "$target" 1 2000
-	matches "whose packets PRISM decapsulates there" "$(moved_here decapsulated)" '^[1-9][0-9]+$'
+}
+moves_back() {
 	must "the service moves back" move_cache client server
 	eventually 240 "and runs there" on_server task_of cache
 	find_cache
 	eventually 60 "with its rule" on_server rules_of "$cache"
 	eventually 120 "the second host has none any more" has_no_rule "docker:$here:*"
+}
+
+# serves_here SECONDS: those who ask that container from the first host get answers, by PRISM here.
+serves_here() {
+	local target
+
+	target=$(address_of "$here" "$overlay_net"):11211
+	was=$(stats)
+	eventually "$1" "those in the first host have answers" on_server in_neighbour /prism/memprobe "$target" 1 2000
+	matches "whose packets PRISM decapsulates here" "$(stats | grown decapsulated)" '^[1-9][0-9]+$'
+}
+
+check_moved() {
+	local vip before=$cache here
+
+	vip=$(on_server vip_of cache)
+	start_traffic "$vip:11211"
+	eventually 60 "clients have answers" traffic_flows
+	moves_there
+	here=$(task_of cache)
+	eventually 60 "and has its rule" rules_of "$here"
+	eventually 120 "the first host has none any more" on_server has_no_rule "docker:$before:*"
+	: >/run/traffic
+	eventually 120 "clients have answers again" traffic_flows
+	serves_here 60
+	moves_back
 	: >/run/traffic
 	eventually 120 "clients have answers again" traffic_flows
 	kill "$traffic_pid"
@@ -239,11 +254,11 @@ other_cache() {
 	find_cache && [ "$cache" != "$1" ]
 }
 
-# other_task SERVICE ID: it has a container here, and another one than that.
+# other_task SERVICE ID: it has a container here, and that one has gone.
 other_task() {
 	local now
 
-	now=$(task_of "$1") && [ "$now" != "$2" ]
+	now=$(task_of "$1") && [[ $now != *"$2"* ]]
 }
 
 # Its packets are taken as before.
@@ -270,16 +285,15 @@ check_node_lost() {
 	eventually 120 "which is back, too" on_server node_is client ready
 	equal "the rules are the same" "$(on_server all_fields "$cache")" "$rules"
 	eventually 240 "the clients are in another container" other_task clients "$clients"
-	find_client
 	eventually 120 "the service answers" cache_answers
+	find_client
 	goes_on_by_prism
 }
 
 check_node_died() {
-	local before here target
+	local before here
 
-	must "the service moves to the second host" move_cache server client
-	eventually 240 "where it runs" task_of cache
+	moves_there
 	before=$(task_of cache)
 	eventually 60 "and has its rule" rules_of "$before"
 	must "that host's engine, containers and prismd are killed" kill_engine
@@ -291,15 +305,8 @@ check_node_died() {
 	here=$(task_of cache)
 	eventually 60 "with its rule" rules_of "$here"
 	eventually 60 "the rule of before has gone" has_no_rule "docker:$before:*"
-	target=$(address_of "$here" "$overlay_net"):11211
-	was=$(stats)
-	eventually 120 "the first host has answers" on_server in_neighbour /prism/memprobe "$target" 1 2000
-	matches "whose packets PRISM decapsulates here" "$(moved_here decapsulated)" '^[1-9][0-9]+$'
-	must "the service moves back" move_cache client server
-	eventually 240 "and runs there" on_server task_of cache
-	find_cache
-	eventually 60 "with its rule" on_server rules_of "$cache"
-	eventually 120 "the second host has none any more" has_no_rule "docker:$here:*"
+	serves_here 120
+	moves_back
 	find_client
 	eventually 240 "the service answers" cache_answers
 	goes_on_by_prism

@@ -63,7 +63,8 @@ stop_engine() {
 	wait_for 120 is_gone "$pid"
 }
 
-is_gone() { ! kill -0 "$1"; }
+# is_gone PID: it has ended, whether or not somebody has asked how.
+is_gone() { ! grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status"; }
 
 # files_of FILE...: the files and the libraries that they need.
 files_of() {

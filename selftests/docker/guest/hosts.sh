@@ -91,14 +91,11 @@ kill_engine() {
 	pids=("$(</run/dockerd.pid)" "${pids[@]}")
 	kill -KILL "${pids[@]}"
 	for pid in "${pids[@]}"; do
-		wait_for 30 has_ended "$pid" || return
+		wait_for 30 is_gone "$pid" || return
 	done
 	# The number may be another's by now, and nobody listens there.
 	rm -f /run/docker.pid /run/docker.sock "$containerd_socket"
 }
-
-# has_ended PID: whether or not somebody has asked how.
-has_ended() { ! grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status"; }
 
 # start_again: what a host starts when it boots.
 start_again() {
