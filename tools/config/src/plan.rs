@@ -243,6 +243,7 @@ impl Plan {
             Change::Turn(knob, ..) if knob.kind == Kind::Devices => 0,
             // Then comes what makes room.
             Change::Remove(..) => 1,
+            Change::Alter(_, from, to) if from.enabled && !to.enabled => 1,
             _ => 2,
         });
         Self(changes)

@@ -78,6 +78,24 @@ fn a_plan_is_shown() {
 }
 
 #[test]
+fn what_makes_room_comes_before_what_takes_it() {
+    let now = state("[rules.b]\nvni = 1\n[rules.c]\nvni = 2\n[rules.d]\nvni = 3\nenabled = false\n");
+    let wanted = "[rules.a]\nvni = 4\n[rules.c]\nvni = 2\nenabled = false\n[rules.d]\nvni = 3\n"
+        .parse()
+        .unwrap();
+
+    assert_eq!(
+        Plan::new(&now, &wanted, |_| false).to_string(),
+        "- rule b vni=1 class=high\n\
+         - rule c vni=2 class=high\n\
+         + rule c vni=2 class=high (disabled)\n\
+         + rule a vni=4 class=high\n\
+         - rule d vni=3 class=high (disabled)\n\
+         + rule d vni=3 class=high\n"
+    );
+}
+
+#[test]
 fn devices_come_first() {
     let wanted = "devices = 'eth0'\nmode = 'sync'\n".parse().unwrap();
     let plan = Plan::new(&state("[rules.a]\nvni = 1\n"), &wanted, |_| false);
