@@ -22,7 +22,7 @@
 
 here=$PRISM_SRC/selftests/docker
 # shellcheck disable=SC2034
-what=docker image=docker memory=2048 ready=900 ring=1024 ahead=5
+what=docker image=docker memory=2048 ready=900 ring=1024 ahead=15
 rounds=5 seconds=10 bulk=8000,16000,overload least=0 ktap=''
 checks=()
 

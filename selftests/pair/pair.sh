@@ -9,7 +9,7 @@
 #   image, memory   what the guests are made of, and how many MiB they have
 #   ready   for how many seconds the first one may take to start its services
 #   ring    how many descriptors their NICs have to receive
-#   ahead   by how much the first guest has priority over the second one, and the cable over both
+#   ahead   by how much the first guest has priority over the second one, and the cable a little more than that
 
 pair=$PRISM_SRC/selftests/pair
 ko='' limit=600 image=demo memory=1024 ready=180 ring=256 ahead=0
@@ -79,7 +79,7 @@ cable() {
 	mkfifo "$work/rates"
 	exec {rates}<>"$work/rates"
 	# No wire waits for a processor.
-	with_priority $((2 * ahead)) build/pair/release/cable "$work/to-server" "$work/to-client" "$work/rates" \
+	with_priority $((ahead ? ahead + 1 : 0)) build/pair/release/cable "$work/to-server" "$work/to-client" "$work/rates" \
 		"${arguments[@]}" >"$work/answers" 2>"$work/cable.err" &
 	pids+=($!)
 }
@@ -90,9 +90,61 @@ guest() {
 
 	mkdir -p build/log
 	with_priority "$3" qemu/run.sh --image "$image" --mem "$memory" --share "$work/share" --net "connect:$work/to-$name:$ring" \
-		--smp "$2" --append "$clock" --timeout "$limit" --log "$PRISM_SRC/build/log/$what-$name.log" --cmd "$4" \
+		--qemu "-name $name,debug-threads=on" --smp "$2" --append "$clock" --timeout "$limit" --log "$PRISM_SRC/build/log/$what-$name.log" --cmd "$4" \
 		>"$work/$name" 2>"$work/$name.err" &
 	pids+=($!)
+}
+
+# processors: those of this machine that may be used.
+processors() {
+	local cpu
+
+	for cpu in /sys/devices/system/cpu/cpu[0-9]*; do
+		! taskset -c "${cpu##*/cpu}" true 2>/dev/null || echo "${cpu##*/cpu}"
+	done
+}
+
+# qemu_of NAME: the process that is that guest.
+qemu_of() {
+	local pid
+
+	for pid in $(pgrep -x qemu-system-x86); do
+		! grep -qaF "$work/to-$1" "/proc/$pid/cmdline" || echo "$pid"
+	done
+}
+
+# place apart|anywhere: where all that runs, as far as this user may say, on a machine that has two processors only: apart,
+# what brings packets and the processor of the first guest that receives them have the one, and that of its services the
+# other, with the second guest. So services wait for no packets but in their own host.
+place() {
+	local cpus server client task
+
+	mapfile -t cpus < <(processors)
+	[ ${#cpus[@]} = 2 ] || return 0
+	server=$(qemu_of server) client=$(qemu_of client)
+	if [ "$1" = anywhere ]; then
+		pin "${cpus[0]},${cpus[1]}" -a "$server" "${pids[2]}" "$client"
+		return
+	fi
+	pin "${cpus[0]}" -a "$server" "${pids[2]}"
+	pin "${cpus[1]}" -a "$client"
+	for task in "/proc/$server/task"/*; do
+		[[ $(<"$task/comm") != "CPU 1/"* ]] || pin "${cpus[1]}" "${task##*/}"
+	done
+}
+
+# pin CPUS [-a] TASK...: with -a all threads of these.
+pin() {
+	local cpus=$1 all='' task
+	shift
+
+	if [ "$1" = -a ]; then
+		all=-a
+		shift
+	fi
+	for task; do
+		taskset $all -c -p "$cpus" "$task" >/dev/null 2>&1 || :
+	done
 }
 
 start=$SECONDS
@@ -121,7 +173,7 @@ wait_ready() {
 	progress_line "the first guest is ready"
 }
 
-# follow: tells what the second guest does, and the cable what it wants, until it
+# follow: tells what the second guest does, and the cable what it wants, and places them as it says, until it
 # ends.
 follow() {
 	local word rest
@@ -130,6 +182,7 @@ follow() {
 		case $word in
 		step) progress_line "$rest" ;;
 		inject) echo "$rest" >&"$rates" ;;
+		place) place "$rest" ;;
 		esac
 	done < <(tail -n +1 -F --pid="${pids[1]}" "$work/client" 2>/dev/null)
 }
