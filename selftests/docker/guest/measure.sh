@@ -40,7 +40,7 @@ has_mode() {
 # much to do, it may not answer in time. To count takes it a tenth of a second and more, so it does that before
 # COMMAND begins, and when it has ended.
 under_bulk() {
-	neighbour_sends || die "the neighbour does not reach the clients: $(tail -n 1 /run/ping.log)"
+	neighbour_sends || die "the neighbour does not reach the clients"
 	ask count 1 $(($2 + 3))
 	inject overlay "$1"
 	sleep 3
@@ -104,9 +104,23 @@ find_overload() {
 	REPLY=$rate
 }
 
-# neighbour_sends: who never sends is not known to the bridge, or forgotten, and flooded to.
+# neighbour_sends: who never sends is not known to the bridge, or forgotten, and flooded to. What of it is
+# lost is told of: on the way here, or on the way back.
 neighbour_sends() {
-	on_server in_neighbour ping -q -c 1 -W 5 "$(address_of "$(task_of clients)" "$overlay_net")" >/run/ping.log
+	local before rc=0
+
+	before=$(echoes)
+	on_server in_neighbour ping -q -c 3 -i 0.3 -W 5 "$(address_of "$(task_of clients)" "$overlay_net")" >/run/ping.log ||
+		rc=1
+	grep -q ' 3 received' /run/ping.log ||
+		step "of the neighbour's echo requests $(($(echoes) - before)) came here: $(grep -E 'received|^ping' /run/ping.log)"
+	return $rc
+}
+
+# echoes: how many echo requests came to the client's container.
+echoes() {
+	awk '$1 == "Icmp:" && !n { n = split($0, names); next }
+		$1 == "Icmp:" { for (i = 2; i <= n; i++) if (names[i] == "InEchos") print $i }' "/proc/$client_pid/net/snmp"
 }
 
 measure_all() {
