@@ -123,27 +123,24 @@ place() {
 	[ ${#cpus[@]} = 2 ] || return 0
 	server=$(qemu_of server) client=$(qemu_of client)
 	if [ "$1" = anywhere ]; then
-		pin "${cpus[0]},${cpus[1]}" -a "$server" "${pids[2]}" "$client"
+		pin "${cpus[0]},${cpus[1]}" "$server" "${pids[2]}" "$client"
 		return
 	fi
-	pin "${cpus[0]}" -a "$server" "${pids[2]}"
-	pin "${cpus[1]}" -a "$client"
+	pin "${cpus[0]}" "$server" "${pids[2]}"
+	pin "${cpus[1]}" "$client"
 	for task in "/proc/$server/task"/*; do
-		[[ $(<"$task/comm") != "CPU 1/"* ]] || pin "${cpus[1]}" "${task##*/}"
+		[[ $(<"$task/comm") != "CPU 1/"* ]] ||
+			taskset -c -p "${cpus[1]}" "${task##*/}" >/dev/null 2>&1 || :
 	done
 }
 
-# pin CPUS [-a] TASK...: with -a all threads of these.
+# pin PROCESSORS PROCESS...: all threads of these.
 pin() {
-	local cpus=$1 all='' task
+	local where=$1 process
 	shift
 
-	if [ "$1" = -a ]; then
-		all=-a
-		shift
-	fi
-	for task; do
-		taskset $all -c -p "$cpus" "$task" >/dev/null 2>&1 || :
+	for process; do
+		taskset -a -c -p "$where" "$process" >/dev/null 2>&1 || :
 	done
 }
 

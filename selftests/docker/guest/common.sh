@@ -25,8 +25,10 @@ underlay_of() {
 behind_services() {
 	local group=/sys/fs/cgroup/engine
 
-	echo +cpu >/sys/fs/cgroup/cgroup.subtree_control && mkdir -p $group && echo 1 >$group/cpu.idle &&
-		echo "$BASHPID" >$group/cgroup.procs || die "the engine can have no group of its own"
+	if ! { echo +cpu >/sys/fs/cgroup/cgroup.subtree_control && mkdir -p $group && echo 1 >$group/cpu.idle &&
+		echo "$BASHPID" >$group/cgroup.procs; }; then
+		die "the engine can have no group of its own"
+	fi
 	exec taskset -c "$(($(nproc) - 1))" "$@"
 }
 
