@@ -79,7 +79,8 @@ fn a_plan_is_shown() {
 
 #[test]
 fn what_makes_room_comes_before_what_takes_it() {
-    let now = state("[rules.b]\nvni = 1\n[rules.c]\nvni = 2\n[rules.d]\nvni = 3\nenabled = false\n");
+    let now =
+        state("[rules.b]\nvni = 1\n[rules.c]\nvni = 2\n[rules.d]\nvni = 3\nenabled = false\n");
     let wanted = "[rules.a]\nvni = 4\n[rules.c]\nvni = 2\nenabled = false\n[rules.d]\nvni = 3\n"
         .parse()
         .unwrap();
