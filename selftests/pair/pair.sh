@@ -90,7 +90,8 @@ guest() {
 
 	mkdir -p build/log
 	with_priority "$3" qemu/run.sh --image "$image" --mem "$memory" --share "$work/share" --net "connect:$work/to-$name:$ring" \
-		--qemu "-name $name,debug-threads=on" --smp "$2" --append "$clock" --timeout "$limit" --log "$PRISM_SRC/build/log/$what-$name.log" --cmd "$4" \
+		--qemu "-name $name,debug-threads=on" --smp "$2" --append "$clock" --timeout "$limit" \
+		--log "$PRISM_SRC/build/log/$what-$name.log" --cmd "$4" \
 		>"$work/$name" 2>"$work/$name.err" &
 	pids+=($!)
 }
