@@ -36,6 +36,7 @@ use knet::{
 
 use crate::{
     breaker::Invariant,
+    classify::cache::Ticket,
     config::LIMIT,
     datapath::{
         current,
@@ -129,6 +130,7 @@ impl Batch {
                 verdict
             }
             Err(frame) => {
+                path.counts_refusal(cx, Ticket::NONE, &frame);
                 path.loses(cx, id, Counter::DroppedHigh);
                 frame.discard()
             }
@@ -224,7 +226,7 @@ impl Shared {
         while let Some((packet, memo)) = self.batch.next_delivered(cx) {
             if is_watched() {
                 self.latency.recall(cx, memo);
-                self.latency.is_delivered(cx);
+                self.is_delivered(cx);
             }
             self.watch(cx, || {
                 packet.receive_delivered(cx, &self.inflight, &self.routes)

@@ -185,6 +185,7 @@ impl Shared {
                 verdict
             }
             Deferred::Refused(frame, counter) => {
+                self.counts_refusal(cx, found.ticket(), &frame);
                 self.loses(cx, id, counter);
                 frame.discard()
             }
@@ -196,6 +197,9 @@ impl Shared {
     fn evicted(&self, cx: &RxContext<'_>, evicted: Evicted) {
         let Evicted(packet, class, note) = evicted;
 
+        self.counts_drop(cx, note.ticket(), || {
+            self.flow_of_waiting(&packet, note.met())
+        });
         if is_watched() {
             self.see_waiting(cx, &packet, note.met());
         }

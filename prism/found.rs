@@ -5,11 +5,13 @@
 use kernel::prelude::*;
 use knet::{
     context::RxContext,
+    queue::Waiting,
     time::{
         ticks,
         ticks_of, //
     },
     Frame,
+    Met,
     HEAD_MAX, //
 };
 
@@ -327,6 +329,58 @@ impl Shared {
         settings: Settings,
     ) -> Result<Verdict, Changed> {
         self.serve_rule(cx, self.rules.find(cx, flow), frame, settings)
+    }
+
+    /// The rule that names a packet which was classified before: by the ticket of its flow, and where
+    /// that is not known any more, by the flow itself.
+    #[cold]
+    pub(crate) fn rule_of<'a>(
+        &'a self,
+        cx: &RxContext<'a>,
+        ticket: Ticket,
+        flow: impl FnOnce() -> Option<Flow>,
+    ) -> Option<&'a Action> {
+        let rules = self.rules.read(cx)?;
+        let stamp = self.stamp(rules);
+        let known = self.flows.with(cx, |flows| flows.rule(ticket, stamp));
+
+        match known.flatten().map(|rule| rules.rule(cx, rule)) {
+            Some(Ok(action)) => action,
+            Some(Err(Pending)) | None => self.rules.find(cx, &flow()?),
+        }
+    }
+
+    /// Counts a packet that is dropped as too much waits, for the rule that names it.
+    #[cold]
+    pub(crate) fn counts_drop(
+        &self,
+        cx: &RxContext<'_>,
+        ticket: Ticket,
+        flow: impl FnOnce() -> Option<Flow>,
+    ) {
+        if let Some(action) = self.rule_of(cx, ticket, flow) {
+            action.state().drops(cx);
+        }
+    }
+
+    /// The same for one for which there is no room, and that does not wait itself.
+    #[cold]
+    pub(crate) fn counts_refusal(&self, cx: &RxContext<'_>, ticket: Ticket, frame: &Frame<'_>) {
+        self.counts_drop(cx, ticket, || match frame.is_merged() {
+            true => None,
+            false => self.parse(frame).ok(),
+        });
+    }
+
+    /// The flow of a packet that waits and was `met` like that.
+    #[cold]
+    pub(crate) fn flow_of_waiting(&self, packet: &Waiting, met: Met) -> Option<Flow> {
+        packet.look(met, |it| {
+            let family = if it.is_ipv6() { Family::V6 } else { Family::V4 };
+            let ports = self.ports.of(it.device());
+
+            classify::parse(family, it.head(), it.len() as usize, &ports).ok()
+        })
     }
 
     /// The flow of a frame. Its headers are read in place where that can be.

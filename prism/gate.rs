@@ -52,9 +52,12 @@ use knet::{
 
 use crate::{
     breaker::Invariant,
-    classify::quiet::{
-        Found,
-        Quiet, //
+    classify::{
+        cache::Ticket,
+        quiet::{
+            Found,
+            Quiet, //
+        },
     },
     datapath::{
         current,
@@ -269,6 +272,7 @@ impl Gate {
                 verdict
             }
             Err(frame) => {
+                path.counts_refusal(cx, Ticket::NONE, &frame);
                 path.loses(cx, id, Counter::DroppedHeld);
                 frame.discard()
             }

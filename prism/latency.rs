@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How long packets take inside the module's reach, by class: from when they were seen behind the driver
-//! to when they were handed to where their socket is, and to when it was their turn.
+//! How long packets take inside the module's reach, by class and by rule: from when they were seen behind
+//! the driver to when they were handed to where their socket is, and to when it was their turn.
 //!
 //! A moment is kept for the packet that a CPU takes through the stages, and in the memo of each that
 //! waits. Nothing is, and no clock is read, while this is off; packets then have no moment.
@@ -10,7 +10,6 @@ use core::sync::atomic::{
     AtomicBool,
     AtomicU32,
     AtomicU64,
-    AtomicUsize,
     Ordering, //
 };
 
@@ -28,6 +27,10 @@ use crate::classify::{
         BUCKETS, //
     },
     Class, //
+};
+use crate::{
+    datapath::Shared,
+    ruleset::RuleId, //
 };
 
 /// The moment when a packet was first seen, or none. They come again after a minute.
@@ -63,13 +66,75 @@ impl Moment {
     }
 }
 
-/// How many packets took how long on one CPU.
-struct Histogram([AtomicU64; BUCKETS]);
+/// As what a packet is served.
+#[derive(Clone, Copy)]
+pub(crate) struct Service {
+    pub(crate) class: Class,
+    /// The rule that names it.
+    pub(crate) rule: Option<RuleId>,
+}
+
+impl Service {
+    const CLASS_BITS: u32 = 2;
+    const LAYER_SHIFT: u32 = 32;
+
+    /// As a memo keeps it.
+    fn word(self) -> u64 {
+        // No layer is zero, and none has as many rules as bits for their number.
+        let rule = self.rule.map_or(0, |rule| {
+            let layer = u64::from(rule.layer).wrapping_shl(Self::LAYER_SHIFT);
+
+            layer | u64::from(rule.index).wrapping_shl(Self::CLASS_BITS)
+        });
+
+        rule | self.class.index() as u64
+    }
+
+    /// The same back.
+    fn from_word(word: u64) -> Self {
+        let class = word as usize & (Class::ALL.len() - 1);
+        let layer = word.wrapping_shr(Self::LAYER_SHIFT) as u32;
+        let index = word as u32 >> Self::CLASS_BITS;
+
+        Self {
+            class: Class::ALL.get(class).copied().unwrap_or_default(),
+            rule: (layer != 0).then_some(RuleId { layer, index }),
+        }
+    }
+}
+
+/// How many packets took how long.
+pub(crate) struct Histogram([AtomicU64; BUCKETS]);
 
 impl Default for Histogram {
     fn default() -> Self {
         Self([const { AtomicU64::new(0) }; BUCKETS])
     }
+}
+
+impl Histogram {
+    /// Adds a packet, while others may do so.
+    fn add(&self, ns: u64) {
+        if let Some(count) = self.0.get(bucket(ns)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many packets are in a bucket.
+    pub(crate) fn packets(&self, bucket: usize) -> u64 {
+        let count = self.0.get(bucket);
+
+        count.map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+}
+
+/// How long the packets of a rule take.
+#[derive(Default)]
+pub(crate) struct Times {
+    /// To where the socket is.
+    pub(crate) delivered: Histogram,
+    /// To when it was their turn.
+    pub(crate) waited: Histogram,
 }
 
 /// The same on all CPUs, for each class.
@@ -85,8 +150,8 @@ impl Histograms {
         ]))
     }
 
-    fn add(&self, cx: &RxContext<'_>, class: usize, ns: u64) {
-        let cpu = self.0.get(class).map(|class| class.get(cx));
+    fn add(&self, cx: &RxContext<'_>, class: Class, ns: u64) {
+        let cpu = self.0.get(class.index()).map(|class| class.get(cx));
 
         if let Some(count) = cpu.and_then(|cpu| cpu.0.get(bucket(ns))) {
             // Only this CPU writes it.
@@ -103,8 +168,7 @@ impl Histograms {
         let counts = self.0.get(class.index()).map(|class| {
             class
                 .iter()
-                .filter_map(|cpu| cpu.0.get(bucket))
-                .map(|count| count.load(Ordering::Relaxed))
+                .map(|cpu| cpu.packets(bucket))
                 .fold(0, u64::wrapping_add)
         });
 
@@ -116,7 +180,7 @@ impl Histograms {
 #[derive(Default)]
 struct Here {
     since: AtomicU32,
-    class: AtomicUsize,
+    service: AtomicU64,
 }
 
 /// The times of packets.
@@ -171,13 +235,18 @@ impl Latency {
         Moment(self.here.get(cx).since.load(Ordering::Relaxed))
     }
 
-    /// That packet is served as one of `class`.
+    /// That packet is served like that.
     #[cold]
-    pub(crate) fn runs(&self, cx: &RxContext<'_>, class: Class) {
+    pub(crate) fn runs(&self, cx: &RxContext<'_>, service: Service) {
         self.here
             .get(cx)
-            .class
-            .store(class.index(), Ordering::Relaxed);
+            .service
+            .store(service.word(), Ordering::Relaxed);
+    }
+
+    /// As what it is served.
+    fn service(&self, cx: &RxContext<'_>) -> Service {
+        Service::from_word(self.here.get(cx).service.load(Ordering::Relaxed))
     }
 
     /// What a queue keeps of that packet, with `word`, until [`recall`](Self::recall).
@@ -186,38 +255,55 @@ impl Latency {
         Memo {
             word,
             since: self.since(cx).0,
-            ticket: self.here.get(cx).class.load(Ordering::Relaxed) as u64,
+            ticket: self.service(cx).word(),
         }
     }
 
     /// The packet that comes now has waited with that memo.
     #[cold]
     pub(crate) fn recall(&self, cx: &RxContext<'_>, memo: Memo) {
-        let here = self.here.get(cx);
-
-        here.since.store(memo.since, Ordering::Relaxed);
-        here.class.store(memo.ticket as usize, Ordering::Relaxed);
+        self.resumes(cx, Moment(memo.since));
+        self.runs(cx, Service::from_word(memo.ticket));
     }
+}
 
-    /// That packet is handed to where its socket is.
+impl Shared {
+    /// The packet that this CPU has before it is handed to where its socket is.
     #[cold]
     pub(crate) fn is_delivered(&self, cx: &RxContext<'_>) {
-        if let Some(ns) = self.since(cx).ago() {
-            let class = self.here.get(cx).class.load(Ordering::Relaxed);
+        if let Some(ns) = self.latency.since(cx).ago() {
+            let service = self.latency.service(cx);
 
-            self.delivered.add(cx, class, ns);
+            self.latency.delivered.add(cx, service.class, ns);
+            self.with_times(cx, service.rule, |times| times.delivered.add(ns));
         }
     }
 
-    /// It is the turn of a packet that has waited, as one of `class`.
+    /// It is the turn of a packet that has waited since then, as one of `class`, and that `rule` names.
     #[cold]
-    pub(crate) fn has_waited(&self, cx: &RxContext<'_>, class: Option<Class>, since: Moment) {
-        if let Some(class) = class {
-            if let Some(ns) = since.ago() {
-                self.waited.add(cx, class.index(), ns);
-            }
-            self.runs(cx, class);
+    pub(crate) fn has_waited(
+        &self,
+        cx: &RxContext<'_>,
+        class: Class,
+        since: Moment,
+        rule: impl FnOnce() -> Option<RuleId>,
+    ) {
+        if let Some(ns) = since.ago() {
+            let rule = rule();
+
+            self.latency.waited.add(cx, class, ns);
+            self.with_times(cx, rule, |times| times.waited.add(ns));
+            self.latency.runs(cx, Service { class, rule });
         }
-        self.resumes(cx, since);
+        self.latency.resumes(cx, since);
+    }
+
+    /// Calls `f` with the times of the packets of `rule`, if it has not gone.
+    fn with_times(&self, cx: &RxContext<'_>, rule: Option<RuleId>, f: impl FnOnce(&Times)) {
+        let action = || self.rules.read(cx)?.action(cx, rule?);
+
+        if let Some(times) = action().and_then(|action| action.state().times()) {
+            f(times);
+        }
     }
 }

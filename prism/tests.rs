@@ -29,6 +29,7 @@ mod ruleset {
         ruleset::{
             BuildError,
             Pending,
+            RuleId,
             RuleState,
             Rules, //
         },
@@ -60,16 +61,7 @@ mod ruleset {
 
     /// What the rules say of a UDP packet to `destination`: its class, and whether it is demoted.
     fn classify(rules: &Rules, destination: [u8; 4]) -> Option<(Class, bool)> {
-        let addresses = Addresses::V4 {
-            source: Ipv4Addr::new(192, 0, 2, 1),
-            destination: destination.into(),
-        };
-        let transport = Transport {
-            protocol: Protocol::UDP,
-            source_port: 1024,
-            destination_port: 53,
-        };
-        let flow = Flow::new(None, addresses, transport, 0);
+        let flow = flow(destination);
 
         with_rx_context(|cx| {
             let set = rules.read(&cx)?;
@@ -80,6 +72,21 @@ mod ruleset {
             let verdict = action?.apply(&cx, BYTES);
             Some((verdict.class, verdict.class != verdict.own))
         })
+    }
+
+    /// A UDP packet to `destination`.
+    fn flow(destination: [u8; 4]) -> Flow {
+        let addresses = Addresses::V4 {
+            source: Ipv4Addr::new(192, 0, 2, 1),
+            destination: destination.into(),
+        };
+        let transport = Transport {
+            protocol: Protocol::UDP,
+            source_port: 1024,
+            destination_port: 53,
+        };
+
+        Flow::new(None, addresses, transport, 0)
     }
 
     fn class(rules: &Rules, destination: [u8; 4]) -> Option<Class> {
@@ -138,6 +145,72 @@ mod ruleset {
 
         assert!(state.packets() == 3 && state.bytes() == 3 * u64::from(BYTES));
         assert!(other.packets() == 0 && other.bytes() == 0);
+        Ok(())
+    }
+
+    /// The rule for UDP packets to `destination`, as it is found again.
+    fn id(rules: &Rules, destination: [u8; 4]) -> Option<RuleId> {
+        with_rx_context(|cx| Some(rules.find(&cx, &flow(destination))?.id()))
+    }
+
+    /// Whether the rule with that id has that name, if it is found.
+    fn is_named(rules: &Rules, id: RuleId, name: &CStr) -> Option<bool> {
+        with_rx_context(|cx| {
+            let action = rules.read(&cx)?.action(&cx, id)?;
+
+            Some(action.name() == name)
+        })
+    }
+
+    /// A rule is found by its id as long as it is in the layer where that was taken, and no other is.
+    #[test]
+    fn ids_find_rules() -> Result {
+        let rules = Rules::new()?;
+        for index in 0..64 {
+            enable_numbered(&rules, index)?;
+        }
+        // Beside so many it is in a layer of its own.
+        enable(&rules, c"recent", &rule("192.0.2.1/32", Class::High, "0")?)?;
+        let recent = id(&rules, [192, 0, 2, 1]).ok_or(ENOENT)?;
+        let old = id(&rules, [10, 0, 0, 0]).ok_or(ENOENT)?;
+
+        assert!(recent.layer != old.layer);
+        assert!(is_named(&rules, recent, c"recent") == Some(true));
+        assert!(is_named(&rules, old, c"rule2") == Some(true));
+
+        // So many that all come into one layer.
+        for index in 64..256 {
+            enable_numbered(&rules, index)?;
+        }
+        assert!(is_named(&rules, recent, c"recent") != Some(false));
+        assert!(is_named(&rules, old, c"rule2") != Some(false));
+        assert!(id(&rules, [192, 0, 2, 1]) != Some(recent));
+        assert!(id(&rules, [10, 0, 0, 0]) != Some(old));
+        Ok(())
+    }
+
+    /// Times are there for rules that are there when it begins, and for those that come.
+    #[test]
+    fn rules_are_measured() -> Result {
+        let rules = Rules::new()?;
+        let first = rule("10.0.0.1/32", Class::High, "0")?;
+        let before = enable(&rules, c"before", &first)?;
+        assert!(before.times().is_none());
+
+        rules.measure(true)?;
+        let after = enable(&rules, c"after", &rule("10.0.0.2/32", Class::High, "0")?)?;
+        assert!(before.times().is_some() && after.times().is_some());
+        rules.measure(false)?;
+        let late = enable(&rules, c"late", &rule("10.0.0.3/32", Class::High, "0")?)?;
+        assert!(before.times().is_some() && late.times().is_none());
+
+        let mut names: KVVec<CString> = KVVec::new();
+        rules.disable(&before);
+        rules.each(|state| {
+            names.push(CString::try_from(state.name())?, GFP_KERNEL)?;
+            Ok::<(), Error>(())
+        })?;
+        assert!(names.iter().map(|name| &**name).eq([c"after", c"late"]));
         Ok(())
     }
 

@@ -32,13 +32,12 @@ use knet::{
 };
 
 use crate::{
-    classify::{
-        self,
-        Family,
-        Flow, //
-    },
+    classify::Flow,
     datapath::Shared,
-    latency::Moment,
+    latency::{
+        Moment,
+        Service, //
+    },
     ruleset::{
         Action,
         Verdict, //
@@ -149,13 +148,7 @@ impl Shared {
     /// The same for a packet that has waited, and was `met` like that.
     #[cold]
     pub(crate) fn see_waiting(&self, cx: &RxContext<'_>, packet: &Waiting, met: Met) -> Seen {
-        let seen = packet.look(met, |it| {
-            let family = if it.is_ipv6() { Family::V6 } else { Family::V4 };
-            let ports = self.ports.of(it.device());
-            let flow = classify::parse(family, it.head(), it.len() as usize, &ports);
-
-            seen(packet.id(), flow.ok().as_ref())
-        });
+        let seen = seen(packet.id(), self.flow_of_waiting(packet, met).as_ref());
 
         self.trace.note(cx, seen);
         seen
@@ -190,7 +183,13 @@ impl Shared {
         let rule: &CStr = action.map_or(c"", Action::name);
         let classes = (verdict.class as usize, verdict.own as usize);
 
-        self.latency.runs(cx, verdict.class);
+        self.latency.runs(
+            cx,
+            Service {
+                class: verdict.class,
+                rule: action.map(Action::id),
+            },
+        );
 
         seen.classified(frame.device(), frame.len(), rule, classes);
         if let Some(action) = action.filter(|_| verdict.class != verdict.own) {
@@ -279,7 +278,7 @@ impl Shared {
         seen.enters(packet.device(), To::Container, self.way(cx));
         // One of a batch waits for the others.
         if !self.batch.is_serving(cx) {
-            self.latency.is_delivered(cx);
+            self.is_delivered(cx);
         }
     }
 
@@ -289,7 +288,7 @@ impl Shared {
         let seen = self.trace.of(cx, packet.id());
 
         seen.enters(packet.device(), To::Container, By::Express);
-        self.latency.is_delivered(cx);
+        self.is_delivered(cx);
     }
 
     /// Tells that a packet that has waited for its batch goes through the stages.
@@ -315,7 +314,7 @@ impl Shared {
     /// its time is not counted again.
     fn enters_host(&self, cx: &RxContext<'_>, seen: &Seen) {
         if seen.is_of_host() {
-            self.latency.is_delivered(cx);
+            self.is_delivered(cx);
             self.latency.resumes(cx, Moment::NONE);
         }
     }

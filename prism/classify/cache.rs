@@ -58,6 +58,11 @@ impl<T: Default> Slot<T> {
             extra: T::default(),
         }
     }
+
+    #[inline]
+    fn rule(&self) -> Option<usize> {
+        (self.rule != Self::NONE).then_some(self.rule as usize)
+    }
 }
 
 /// Where a packet's flow may be noted.
@@ -197,10 +202,9 @@ where
 
         match self.slots.get(index).filter(|_| found.is_same) {
             Some(slot) => {
-                let rule = (slot.rule != Slot::<T>::NONE).then_some(slot.rule as usize);
                 let ticket = slot.ticket;
 
-                Known::Flow(Place { shape, ticket }, rule)
+                Known::Flow(Place { shape, ticket }, slot.rule())
             }
             None => Known::Vacant(Vacancy { shape, index }),
         }
@@ -213,6 +217,13 @@ where
         let shape = slot.shape;
 
         (slot.ticket == ticket && slot.stamp == stamp).then_some(Place { shape, ticket })
+    }
+
+    /// What a table said of the flow with this ticket, if it is known still, and its `stamp` is this one.
+    pub fn rule(&self, ticket: Ticket, stamp: u64) -> Option<Option<usize>> {
+        let slot = self.slots.get(ticket.index())?;
+
+        (slot.ticket == ticket && slot.stamp == stamp).then(|| slot.rule())
     }
 
     /// Notes the flow of a packet that [`find`](Self::find) gave `vacancy` and

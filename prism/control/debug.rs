@@ -37,7 +37,11 @@ use crate::{
         Class, //
     },
     datapath::Shared,
-    latency::Histograms,
+    latency::{
+        Histogram,
+        Histograms,
+        Times, //
+    },
     stats::Counter, //
 };
 
@@ -55,6 +59,10 @@ pub(super) struct Debug {
     delivered: File<Arc<Shared>>,
     #[pin]
     waited: File<Arc<Shared>>,
+    #[pin]
+    delivered_by_rule: File<Arc<Shared>>,
+    #[pin]
+    waited_by_rule: File<Arc<Shared>>,
 }
 
 /// Turns the measurement of times on and off.
@@ -73,15 +81,17 @@ impl Switch {
         })
     }
 
-    fn turn(&self, is_on: bool) {
+    fn turn(&self, is_on: bool) -> Result {
         let mut watching = self.watching.lock();
 
+        self.shared.rules.measure(is_on)?;
         self.shared.latency.turn(is_on);
         if !is_on {
             *watching = None;
         } else if watching.is_none() {
             *watching = Some(Watching::begin());
         }
+        Ok(())
     }
 }
 
@@ -105,7 +115,17 @@ impl Debug {
                     &turn_switch,
                 ),
                 delivered <- latency.read_callback_file(c"delivered", shared.clone(), &show_delivered),
-                waited <- latency.read_callback_file(c"waited", shared, &show_waited),
+                waited <- latency.read_callback_file(c"waited", shared.clone(), &show_waited),
+                delivered_by_rule <- latency.read_callback_file(
+                    c"delivered_by_rule",
+                    shared.clone(),
+                    &show_delivered_by_rule,
+                ),
+                waited_by_rule <- latency.read_callback_file(
+                    c"waited_by_rule",
+                    shared,
+                    &show_waited_by_rule,
+                ),
             }))
         })
     }
@@ -142,8 +162,7 @@ fn turn_switch(switch: &Switch, from: &mut UserSliceReader) -> Result {
     from.read_slice(word)?;
     let text = str::from_utf8(word).map_err(|_| EINVAL)?;
 
-    switch.turn(parse_bool(text).map_err(|_| EINVAL)?);
-    Ok(())
+    switch.turn(parse_bool(text).map_err(|_| EINVAL)?)
 }
 
 fn show_delivered(shared: &Arc<Shared>, f: &mut Formatter<'_>) -> fmt::Result {
@@ -154,18 +173,51 @@ fn show_waited(shared: &Arc<Shared>, f: &mut Formatter<'_>) -> fmt::Result {
     show_histograms(&shared.latency.waited, f)
 }
 
-/// A line for each bucket that is not empty: the class, the times from and up to which it is, in ns, and
-/// how many packets are in it.
+fn show_delivered_by_rule(shared: &Arc<Shared>, f: &mut Formatter<'_>) -> fmt::Result {
+    show_rules(shared, f, |times| &times.delivered)
+}
+
+fn show_waited_by_rule(shared: &Arc<Shared>, f: &mut Formatter<'_>) -> fmt::Result {
+    show_rules(shared, f, |times| &times.waited)
+}
+
+/// The lines of each class.
 fn show_histograms(histograms: &Histograms, f: &mut Formatter<'_>) -> fmt::Result {
-    for class in Class::ALL {
-        for bucket in 0..BUCKETS {
-            let packets = histograms.sum(class, bucket);
+    Class::ALL
+        .into_iter()
+        .try_for_each(|class| show_buckets(f, class, |bucket| histograms.sum(class, bucket)))
+}
 
-            if packets != 0 {
-                let (first, end) = (least(bucket), least(bucket.wrapping_add(1)));
+/// The lines of each enabled rule.
+fn show_rules(
+    shared: &Shared,
+    f: &mut Formatter<'_>,
+    of: impl Fn(&Times) -> &Histogram,
+) -> fmt::Result {
+    shared.rules.each(|rule| match rule.times().map(&of) {
+        Some(histogram) => {
+            let name = rule.name().to_str().map_err(|_| fmt::Error)?;
 
-                writeln!(f, "{class} {first} {end} {packets}")?;
-            }
+            show_buckets(f, name, |bucket| histogram.packets(bucket))
+        }
+        None => Ok(()),
+    })
+}
+
+/// A line for each bucket that is not empty: whose packets they are, the times from and up to which it is,
+/// in ns, and how many packets are in it.
+fn show_buckets(
+    f: &mut Formatter<'_>,
+    whose: impl fmt::Display,
+    packets: impl Fn(usize) -> u64,
+) -> fmt::Result {
+    for bucket in 0..BUCKETS {
+        let packets = packets(bucket);
+
+        if packets != 0 {
+            let (first, end) = (least(bucket), least(bucket.wrapping_add(1)));
+
+            writeln!(f, "{whose} {first} {end} {packets}")?;
         }
     }
     Ok(())

@@ -160,6 +160,7 @@ pub(super) enum File {
     Enabled,
     Packets,
     Bytes,
+    Dropped,
 }
 
 impl Files for Directory {
@@ -179,6 +180,7 @@ impl Files for Directory {
         File::Enabled,
         File::Packets,
         File::Bytes,
+        File::Dropped,
     ];
 
     fn name(file: File) -> &'static CStr {
@@ -187,11 +189,12 @@ impl Files for Directory {
             File::Enabled => c"enabled",
             File::Packets => c"packets",
             File::Bytes => c"bytes",
+            File::Dropped => c"dropped",
         }
     }
 
     fn is_writable(file: File) -> bool {
-        !matches!(file, File::Packets | File::Bytes)
+        !matches!(file, File::Packets | File::Bytes | File::Dropped)
     }
 
     fn is_private(_: File) -> bool {
@@ -207,6 +210,7 @@ impl Files for Directory {
             File::Enabled => writeln!(page, "{}", u8::from(rule.enabled)),
             File::Packets => writeln!(page, "{}", self.state.packets()),
             File::Bytes => writeln!(page, "{}", self.state.bytes()),
+            File::Dropped => writeln!(page, "{}", self.state.dropped()),
         }?;
         Ok(())
     }
@@ -224,7 +228,7 @@ impl Files for Directory {
             File::Of(field) => field
                 .set(&mut rule, input.text)
                 .map_err(|why| input.refuse(why, EINVAL)),
-            File::Packets | File::Bytes => Err(EACCES),
+            File::Packets | File::Bytes | File::Dropped => Err(EACCES),
         }
     }
 }

@@ -32,6 +32,7 @@ use crate::{
         current,
         Shared, //
     },
+    ruleset::Action,
     settings::{
         Mode,
         Settings, //
@@ -150,8 +151,7 @@ impl Shared {
         let mut own = class;
 
         if is_watched() {
-            self.latency
-                .has_waited(turn.context(), class, note.moment());
+            self.trace_turn(turn.context(), &packet, note, class);
         }
         if !note.is_plain() {
             self.went(turn.context(), note);
@@ -193,6 +193,17 @@ impl Shared {
 }
 
 impl Shared {
+    /// Takes note that a packet of `class` has waited.
+    #[cold]
+    fn trace_turn(&self, cx: &RxContext<'_>, packet: &Waiting, note: Note, class: Option<Class>) {
+        let flow = || self.flow_of_waiting(packet, note.met());
+        let rule = || self.rule_of(cx, note.ticket(), flow).map(Action::id);
+
+        if let Some(class) = class {
+            self.has_waited(cx, class, note.moment(), rule);
+        }
+    }
+
     /// Tells that a packet goes on by the kernel's way.
     #[cold]
     fn trace_given_back(&self, cx: &RxContext<'_>, packet: &Waiting, note: Note) {

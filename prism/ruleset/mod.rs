@@ -62,6 +62,7 @@ pub(crate) use self::{
         Action,
         BuildError,
         Pending,
+        RuleId,
         RuleSet,
         Verdict, //
     },
@@ -102,6 +103,8 @@ struct Lists {
     recent: KVVec<Arc<Live>>,
     /// How many rules are not withdrawn.
     enabled: usize,
+    /// Whether the times of their packets are measured.
+    are_measured: bool,
 }
 
 impl Lists {
@@ -126,6 +129,7 @@ impl Rules {
                 old: KVVec::new(),
                 recent: KVVec::new(),
                 enabled: 0,
+                are_measured: false,
             }),
         });
 
@@ -167,6 +171,33 @@ impl Rules {
         self.settle.target().lists.lock().enabled == 0
     }
 
+    /// Has the times of the packets of each rule measured, also of those that come, or no more.
+    ///
+    /// Context: process; may sleep.
+    ///
+    /// # Errors
+    ///
+    /// There is no memory. It is as if this was not called.
+    pub(crate) fn measure(&self, is_on: bool) -> Result<(), AllocError> {
+        let mut lists = self.settle.target().lists.lock();
+
+        if is_on {
+            merge(&lists.old, &lists.recent).try_for_each(|live| live.state().measure())?;
+        }
+        lists.are_measured = is_on;
+        Ok(())
+    }
+
+    /// Calls `f` with the state of each enabled rule, ordered by name.
+    ///
+    /// Context: process; may sleep.
+    pub(crate) fn each<E>(&self, f: impl FnMut(&RuleState) -> Result<(), E>) -> Result<(), E> {
+        let lists = self.settle.target().lists.lock();
+        let mut states = merge(&lists.old, &lists.recent).map(|live| live.state());
+
+        states.try_for_each(f)
+    }
+
     /// Makes a rule effective: packets that arrive after this returns meet it.
     ///
     /// Context: process; may sleep.
@@ -184,6 +215,9 @@ impl Rules {
         let mut lists = this.lists.lock();
         let live = Live::new(name, rule, state, &lists.old)?;
 
+        if lists.are_measured {
+            state.measure()?;
+        }
         state.begin(rule.rate);
         let recent = merged(&lists.recent, slice::from_ref(&live))?;
         let enabled = lists.enabled.saturating_add(1);

@@ -101,6 +101,13 @@ impl Live {
     }
 }
 
+impl Live {
+    /// What belongs to the rule also where it is not enabled.
+    pub(super) fn state(&self) -> &RuleState {
+        &self.state
+    }
+}
+
 impl Named for Live {
     fn name(&self) -> &[u8] {
         self.name.to_bytes()
@@ -109,6 +116,14 @@ impl Named for Live {
     fn is_withdrawn(&self) -> bool {
         self.state.term() != self.term
     }
+}
+
+/// Which rule it is, for as long as it stays in the layer of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RuleId {
+    /// Unlike that of any other layer, and not zero.
+    pub(crate) layer: u32,
+    pub(crate) index: u32,
 }
 
 /// What becomes of the packets of a rule.
@@ -120,10 +135,11 @@ pub(crate) struct Action {
     term: u32,
     /// As in [`Live`].
     place: u32,
+    id: RuleId,
 }
 
 impl Action {
-    fn of(live: &Live) -> Self {
+    fn of(live: &Live, id: RuleId) -> Self {
         Self {
             class: live.rule.class,
             rate: live.rule.rate,
@@ -131,7 +147,18 @@ impl Action {
             state: live.state.clone(),
             term: live.term,
             place: live.place as u32,
+            id,
         }
+    }
+
+    /// What the rule is found by again with [`RuleSet::action`].
+    pub(crate) fn id(&self) -> RuleId {
+        self.id
+    }
+
+    /// What belongs to the rule whatever set it is in.
+    pub(crate) fn state(&self) -> &RuleState {
+        &self.state
     }
 
     #[inline]
@@ -171,6 +198,7 @@ impl Action {
 
 /// Rules, fit for lookup.
 pub(super) struct Layer {
+    id: u32,
     table: Table<KVVec<Group>, KVVec<Slot>, KVVec<Entry>>,
     actions: KVVec<Action>,
 }
@@ -180,10 +208,12 @@ impl Layer {
     ///
     /// Context: process; may sleep.
     pub(super) fn new(rules: &[Arc<Live>]) -> Result<Self, BuildError> {
+        static IDS: AtomicU32 = AtomicU32::new(1);
+        let layer = IDS.fetch_add(1, Ordering::Relaxed);
         let matches = rules.iter().map(|live| &live.rule.flows);
         let mut actions = KVVec::with_capacity(rules.len(), GFP_KERNEL)?;
-        for live in rules {
-            actions.push(Action::of(live), GFP_KERNEL)?;
+        for (index, live) in (0..).zip(rules) {
+            actions.push(Action::of(live, RuleId { layer, index }), GFP_KERNEL)?;
         }
 
         for _ in 0..SEEDS {
@@ -199,7 +229,11 @@ impl Layer {
                 Err(table::Error::Seed) => {}
                 table => {
                     let table = table?;
-                    return Ok(Self { table, actions });
+                    return Ok(Self {
+                        id: layer,
+                        table,
+                        actions,
+                    });
                 }
             }
         }
@@ -209,6 +243,13 @@ impl Layer {
     /// Whether the rules of both fit into one layer.
     pub(super) fn fits_with(&self, other: &Self) -> bool {
         self.table.fits_with(&other.table)
+    }
+
+    /// The rule with that id, if it is in this layer.
+    fn action(&self, id: RuleId) -> Option<&Action> {
+        let index = (id.layer == self.id).then_some(id.index as usize)?;
+
+        self.actions.get(index)
     }
 
     /// The rule in force that names `flow`.
@@ -224,8 +265,6 @@ impl Layer {
 
 /// Enabled rules: nearly all in one layer, and in another for a while those that came since.
 pub(crate) struct RuleSet {
-    /// Unlike that of any other set.
-    id: u32,
     pub(super) old: Layer,
     pub(super) recent: RcuCell<Layer>,
 }
@@ -238,9 +277,7 @@ impl RuleSet {
     ///
     /// Context: process; may sleep.
     pub(super) fn new(rules: &[Arc<Live>]) -> Result<KBox<Self>, BuildError> {
-        static IDS: AtomicU32 = AtomicU32::new(1);
         let set = Self {
-            id: IDS.fetch_add(1, Ordering::Relaxed),
             old: Layer::new(rules)?,
             recent: RcuCell::new(),
         };
@@ -248,10 +285,17 @@ impl RuleSet {
         Ok(KBox::new(set, GFP_KERNEL)?)
     }
 
-    /// Which set it is. Numbers come again after four thousand million sets.
+    /// Which set it is. Numbers come again after four thousand million layers.
     #[inline]
     pub(crate) fn id(&self) -> u32 {
-        self.id
+        self.old.id
+    }
+
+    /// The rule with that id, if it is in this set.
+    pub(crate) fn action<'a>(&'a self, cx: &RxContext<'a>, id: RuleId) -> Option<&'a Action> {
+        let recent = || self.recent.read(cx)?.action(id);
+
+        self.old.action(id).or_else(recent)
     }
 
     /// The index of the rule that names `flow`, for [`RuleSet::rule`]. It stays the same.

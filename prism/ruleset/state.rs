@@ -9,9 +9,13 @@ use core::sync::atomic::{
 };
 
 use kernel::{
+    alloc::AllocError,
     prelude::*,
     str::CString,
-    sync::Arc, //
+    sync::{
+        Arc,
+        SetOnce, //
+    },
 };
 
 use knet::{
@@ -27,6 +31,7 @@ use crate::classify::{
     },
     rule::Rate, //
 };
+use crate::latency::Times;
 
 /// How long a rule whose rate is exceeded admits nothing more on that CPU, in ns. A flow around its
 /// rate then changes ways some hundred times a second at most, and not from packet to packet, which
@@ -41,6 +46,8 @@ pub(crate) struct RuleState {
     /// The rate of the last term.
     rate: AtomicU32,
     bucket: SharedBucket,
+    /// How long its packets take, from when that is measured.
+    times: SetOnce<KBox<Times>>,
 }
 
 /// A bucket alone in its cache line, as CPUs write it while they read the rest.
@@ -55,6 +62,7 @@ struct CpuState {
     tokens: TryCell<Local>,
     /// Until when, in ns, the rate admits nothing.
     exceeded_until: AtomicU64,
+    dropped: AtomicU64,
 }
 
 impl RuleState {
@@ -67,13 +75,14 @@ impl RuleState {
                 term: AtomicU32::new(0),
                 rate: AtomicU32::new(Rate::UNLIMITED.get()),
                 bucket: SharedBucket(Bucket::new()),
+                times: SetOnce::new(),
             },
             GFP_KERNEL,
         )?)
     }
 
     /// The name of the rule.
-    pub(super) fn name(&self) -> &CStr {
+    pub(crate) fn name(&self) -> &CStr {
         &self.name
     }
 
@@ -108,6 +117,28 @@ impl RuleState {
         self.sum(|cpu| &cpu.bytes)
     }
 
+    /// How many of them were dropped as too much waited.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.sum(|cpu| &cpu.dropped)
+    }
+
+    /// Has room for the times of packets from now on.
+    ///
+    /// Context: process; may sleep.
+    pub(super) fn measure(&self) -> Result<(), AllocError> {
+        if self.times.as_ref().is_none() {
+            let times = KBox::new(Times::default(), GFP_KERNEL)?;
+
+            self.times.populate(times);
+        }
+        Ok(())
+    }
+
+    /// How long its packets take; `None` as long as nobody has measured that.
+    pub(crate) fn times(&self) -> Option<&Times> {
+        self.times.as_ref().map(|times| &**times)
+    }
+
     fn sum(&self, counter: impl Fn(&CpuState) -> &AtomicU64) -> u64 {
         self.cpus
             .iter()
@@ -122,6 +153,11 @@ impl RuleState {
 
         add(&cpu.packets, 1);
         add(&cpu.bytes, bytes.into());
+    }
+
+    /// Counts a packet that is dropped as too much waits.
+    pub(crate) fn drops(&self, cx: &RxContext<'_>) {
+        add(&self.cpus.get(cx).dropped, 1);
     }
 
     /// Whether `rate` admits one more packet.

@@ -25,6 +25,9 @@ measures() {
 	seen[$2 $3]=$now
 }
 
+# measures_rule DESCRIPTION FILE RULE COUNT: so many more of the rule.
+measures_rule() { measures "$1" "$2_by_rule" "$3" "$4"; }
+
 is_whole() { [ "$(measured waited normal)" = "$(<"$PRISM"/stats/deferred_normal)" ]; }
 
 # all_that_waited DESCRIPTION: each packet that waited is measured, whose ever it was; others may come between
@@ -60,7 +63,7 @@ udp4 --count 5
 to_host --count 5
 
 equal "they are off" "$(<$dir/enable)" 0
-equal "and empty" "$(cat $dir/delivered $dir/waited)" ""
+equal "and empty" "$(cat $dir/delivered $dir/waited $dir/*_by_rule)" ""
 for value in 2 maybe -1 "1 1" "$(printf '1%.0s' {1..40})" on1; do
 	equal "enable does not take '$value'" "$(errno write $dir/enable "$value")" EINVAL
 	equal "and stays" "$(<$dir/enable)" 0
@@ -71,12 +74,16 @@ equal "they are on" "$(<$dir/enable)" 1
 echo 1 >$dir/enable
 send --count 50
 measures "each packet is measured" delivered high 50
+measures_rule "and with its rule" delivered flow 50
+equal "in the same buckets" "$(cut -d ' ' -f 2- $dir/delivered_by_rule)" "$(cut -d ' ' -f 2- $dir/delivered)"
 equal "buckets do not overlap" "$(awk '$2 >= $3 || $1 == last && $2 < end { print }
 	{ last = $1; end = $3 }' $dir/delivered)" ""
 equal "it takes some time, and less than a second" \
 	"$(awk '$2 < 256 || $3 > 1000000000' $dir/delivered)" ""
 to_host --count 20
 measures "each packet to the host is, too" delivered high 20
+measures_rule "with the other rule" delivered host 20
+measures_rule "and not with the first" delivered flow 0
 send --count 20 --port 5002
 measures "what no rule names is not" delivered normal 0
 
@@ -105,9 +112,11 @@ for mode in batch sync; do
 	forward --count 20
 	counted
 	measures "what the host forwards is measured once, mode $mode" delivered high 20
+	measures_rule "with its rule, which came meanwhile" delivered forwarded $((20 + 3))
 	equal "it is delivered" "${delta[delivered]}" 20
 done
 rmdir "$RULES"/forwarded
+measures_rule "a rule that is gone is not there" delivered forwarded -46
 send --count 20 --tap :c1h
 measures "what is left to the kernel is not" delivered high 0
 equal "as was this" "${delta[kernel_tap]}" 20
@@ -115,13 +124,16 @@ equal "as was this" "${delta[kernel_tap]}" 20
 mode batch
 send --count 5
 seen["delivered high"]=$(measured delivered high)
+seen["delivered_by_rule flow"]=$(measured delivered_by_rule flow)
 send --count 30
 measures "mode batch" delivered high 30
+measures_rule "with the rule" delivered flow 30
 to_host --count 20
 measures "mode batch, to the host" delivered high 20
 mode express
 send --count 30
 measures "mode express" delivered high 30
+measures_rule "with the rule" delivered flow 30
 mode sync
 
 # What waits.
@@ -134,6 +146,19 @@ knob accelerate normal
 send --count 40 --port 5002
 all_that_waited "what is accelerated then waits"
 measures "and is delivered" delivered normal 40
+rule patient vni=100 protocol=udp destination_port=5002 class=normal
+send --count 40 --port 5002
+all_that_waited "what a rule names waits, too"
+measures "and is delivered" delivered normal 40
+measures_rule "the rule has waited" waited patient 40
+measures_rule "and is delivered" delivered patient 40
+echo 0 >"$RULES"/patient/enabled
+equal "a rule that is disabled is not there" "$(measured waited_by_rule patient)" 0
+echo 1 >"$RULES"/patient/enabled
+send --count 40 --port 5002
+measures_rule "and goes on when it is enabled" waited patient 40
+seen["delivered normal"]=$(measured delivered normal)
+rmdir "$RULES"/patient
 send --count 30
 measures "class high does not wait" waited high 0
 measures "and is delivered at once" delivered high 30
@@ -167,7 +192,7 @@ trace_off
 trace_remove
 send --count 20
 measures "tracepoints come and go" delivered high 20
-equal "others do not read them" "$(setpriv --reuid 65534 --clear-groups cat $dir/delivered 2>/dev/null)" ""
+equal "others do not read them" "$(setpriv --reuid 65534 --clear-groups cat $dir/delivered $dir/delivered_by_rule 2>/dev/null)" ""
 
 # The module goes while they are on.
 clean

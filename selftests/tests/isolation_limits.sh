@@ -16,8 +16,23 @@ start() {
 	echo "$sim_ip 5003" >"$sim"/sinks
 }
 
+# rules_count_drops DESCRIPTION: each rule has counted what was dropped of its class, in all.
+rules_count_drops() {
+	local class counts='' drops=''
+
+	for class in high interactive bulk; do
+		counts+=" $(<"$RULES"/$class/dropped)"
+		drops+=" $(($(<"$PRISM"/stats/dropped_$class) - ${drops_at_start[$class]}))"
+	done
+	equal "$1" "$counts" "$drops"
+}
+
 sim_load
 start
+declare -A drops_at_start
+for class in high interactive bulk; do
+	drops_at_start[$class]=$(<"$PRISM"/stats/dropped_$class)
+done
 for class in high:5001 interactive:5002 bulk:5003; do
 	rule ${class%:*} vni=none protocol=udp destination_port=${class#*:} class=${class%:*}
 done
@@ -56,6 +71,29 @@ equal "of class bulk each packet is received or counted" "$((received + ring + d
 equal "the device counts what is dropped" "$dropped" "${delta[dropped_bulk]}"
 equal "it is dropped with a reason" "$reasons" "${delta[dropped_bulk]}"
 check "what waited was served or dropped" wait_for 5 reconciles
+rules_count_drops "the rule counts what is dropped"
+at_least "that is much" "$(<"$RULES"/bulk/dropped)" 100
+
+# Of more flows than a CPU knows.
+echo none >"$sim"/flows
+echo "many rate=$((n * 2000)) burst=200 ports=2000 destination_port=5003 $from" >"$sim"/flows
+counters
+sim_traffic 200
+counted
+at_least "much is dropped of many flows" "${delta[dropped_bulk]}" 100
+rules_count_drops "the rule counts that, too"
+
+# What waits for its batch has the same limit.
+mode batch
+knob limit 16
+echo none >"$sim"/flows
+echo "high rate=$((n * 640)) burst=64 destination_port=5001 $from" >"$sim"/flows
+counters
+sim_traffic 500
+counted
+at_least "a batch has no more than the limit" "${delta[dropped_high]}" 20
+rules_count_drops "the rule counts what is dropped of class high"
+mode sync
 knob limit 1000
 
 # The limit in bytes.
@@ -71,7 +109,7 @@ equal "each packet is received or counted" "$((received + ring + delta[dropped_b
 
 # It holds where long packets of a higher class come behind many short ones.
 echo none >"$sim"/flows
-echo "much rate=100000 size=64 destination_port=5003 $from" >"$sim"/flows
+echo "much rate=$((n * 10000)) size=64 destination_port=5003 $from" >"$sim"/flows
 echo "some rate=3000 burst=300 size=1400 destination_port=5002 $from" >"$sim"/flows
 counters
 sim_traffic 450
@@ -80,6 +118,7 @@ read -r sent received ring <<<"$(sim_flow some)"
 note "of $((sent - ring)) of class interactive ${delta[dropped_interactive]} are dropped, of class bulk ${delta[dropped_bulk]}"
 at_least "long packets in place of short ones exceed it, too" "${delta[dropped_interactive]}" $(((sent - ring) / 4))
 check "what waited was served or dropped" wait_for 5 reconciles
+rules_count_drops "the rules count what makes room and what finds none"
 knob limit_bytes 4194304
 
 # Class high has its share, and no more while others wait.

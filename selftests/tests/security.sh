@@ -68,8 +68,8 @@ high flow vni=100 protocol=udp "destination=$c1_ip" destination_port=5001
 equal "counters are for everyone to read" "$(modes_but 0444 "$PRISM"/stats)" ""
 equal "knobs are for root to write" "$(modes_but 0644 "$PRISM" devices receivers)" ""
 equal "names of devices are for root to read" "$(stat -c '%a %u %g' "$PRISM"/devices)" "600 0 0"
-equal "a rule is for root to read and to write" "$(modes_but 0600 "$RULES"/flow packets bytes)" ""
-equal "its counters are for root to read" "$(stat -c '%a %u %g' "$RULES"/flow/{packets,bytes} | sort -u)" "400 0 0"
+equal "a rule is for root to read and to write" "$(modes_but 0600 "$RULES"/flow packets bytes dropped)" ""
+equal "its counters are for root to read" "$(stat -c '%a %u %g' "$RULES"/flow/{packets,bytes,dropped} | sort -u)" "400 0 0"
 equal "directories are for root to write" \
 	"$(find "$PRISM" "$CONFIG" -type d ! '(' -perm 0755 -user 0 -group 0 ')')" ""
 

@@ -74,8 +74,9 @@ impl Model {
         let flow = parse(family(v6), head, len, &is_vxlan);
 
         match (known, flow) {
-            (Known::Flow(_, rule), Ok(flow)) => {
+            (Known::Flow(place, rule), Ok(flow)) => {
                 assert_eq!(rule, self.lookup(&flow));
+                assert_eq!(self.cache.rule(place.ticket(), stamp), Some(rule));
                 true
             }
             (Known::Flow(..), Err(reason)) => panic!("a hit for what is {reason}"),
@@ -158,9 +159,11 @@ fn a_flow_that_takes_a_slot_finds_nothing_beside_it() {
     *model.cache.extra(place.ticket()).unwrap() = 7;
     assert_eq!(model.cache.resume(place.ticket(), 1), Some(place));
     assert_eq!(model.cache.resume(place.ticket(), 2), None);
+    assert_eq!(model.cache.rule(place.ticket(), 2), None);
     model.classify(false, &other, other.len(), 1);
     assert_eq!(model.cache.extra(place.ticket()), None);
     assert_eq!(model.cache.resume(place.ticket(), 1), None);
+    assert_eq!(model.cache.rule(place.ticket(), 1), None);
     let Known::Flow(place, _) = model.find(false, &other, other.len(), 1) else {
         panic!("not known");
     };
@@ -176,6 +179,7 @@ fn no_ticket_finds_nothing() {
     model.classify(false, &packet, packet.len(), 1);
     assert_eq!(model.cache.extra(Ticket::NONE), None);
     assert_eq!(model.cache.resume(Ticket::NONE, 1), None);
+    assert_eq!(model.cache.rule(Ticket::NONE, 1), None);
 }
 
 #[test]
