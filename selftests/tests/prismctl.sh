@@ -66,9 +66,9 @@ equal "the mode is sync" "$out" sync
 udp4 --count 20
 arrived "with both"
 does "rules are listed" rule list
-matches "with what they have met" "$out" $'\n'"flow +high +yes +20 +[0-9]+ +vni=100 protocol=udp destination_port=5001"
+matches "with what they have met" "$out" $'\n'"flow +high +yes +20 +[0-9]+ +0 +vni=100 protocol=udp destination_port=5001"
 does "as JSON" --json rule list
-equal "with what they have met" "$(jq -r '.[0] | "\(.name) \(.enabled) \(.packets) \(.vni)"' <<<"$out")" "flow true 20 100"
+equal "with what they have met" "$(jq -r '.[0] | "\(.name) \(.enabled) \(.packets) \(.dropped) \(.vni)"' <<<"$out")" "flow true 20 0 100"
 does "the state is shown" status
 matches "with what was accelerated" "$out" " 20  completed "
 does "as JSON" --json status
@@ -86,6 +86,7 @@ does "fields are changed" rule set flow rate=50000 destination_port=5001-5009
 equal "and the rule is in force" "$(of_rule flow rate) $(of_rule flow destination_port) $(of_rule flow enabled)" "50000 5001-5009 1"
 does "a rule is shown" rule show flow
 matches "all of it" "$out" "destination_port +5001-5009"
+matches "with what was dropped" "$out" $'\n'"dropped +0"
 does "isolation is turned on" isolate on
 does "knobs are set" set quantum=4 accelerate=bulk
 does "knobs are shown" --json get quantum accelerate isolate

@@ -91,6 +91,8 @@ pub struct Counts {
     pub packets: u64,
     /// Their bytes, from the outer IP header on.
     pub bytes: u64,
+    /// Those that were dropped as too much waited; `None` of a module that is older and does not count them.
+    pub dropped: Option<u64>,
 }
 
 /// The module that is loaded.
@@ -165,9 +167,15 @@ impl Module {
     pub fn counts(&self, name: &str) -> Result<Counts, Error> {
         let dir = self.dir(name)?;
 
+        let count = |file| number(&dir.join(file)).map_err(|why| or_gone(why, name, &dir));
+
         Ok(Counts {
-            packets: number(&dir.join("packets")).map_err(|why| or_gone(why, name, &dir))?,
-            bytes: number(&dir.join("bytes")).map_err(|why| or_gone(why, name, &dir))?,
+            packets: count("packets")?,
+            bytes: count("bytes")?,
+            dropped: match count("dropped") {
+                Err(Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => None,
+                dropped => Some(dropped?),
+            },
         })
     }
 

@@ -81,6 +81,11 @@ pub(crate) fn visible(name: &str) -> String {
     prism_config::visible(name, |c| matches!(c, '\'' | '"' | '\\'))
 }
 
+/// A number, or that it is not known.
+pub(crate) fn number(number: Option<u64>) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| number.to_string())
+}
+
 /// What standard error has of something: as JSON, or for people.
 pub(crate) fn complaint(is_json: bool, json: &Value, text: impl Display) -> String {
     match is_json {
@@ -139,6 +144,12 @@ mod tests {
         assert_eq!(visible("eth0"), "eth0");
         assert_eq!(visible("a\x1b[31mb\n"), "a\\u{1b}[31mb\\n");
         assert_eq!(visible(r#"it's "a\b""#), r#"it's "a\b""#);
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_number() {
+        assert_eq!(number(Some(0)), "0");
+        assert_eq!(number(None), "-");
     }
 
     #[test]

@@ -26,6 +26,7 @@ fn files() -> (tempfile::TempDir, Module) {
         ("enabled", "1\n"),
         ("packets", "3\n"),
         ("bytes", "99\n"),
+        ("dropped", "1\n"),
     ] {
         fs::write(rules.join("cache").join(name), text).unwrap();
     }
@@ -47,7 +48,8 @@ fn what_is_there_is_read() {
         module.counts("cache").unwrap(),
         Counts {
             packets: 3,
-            bytes: 99
+            bytes: 99,
+            dropped: Some(1),
         }
     );
 }
@@ -126,6 +128,26 @@ fn an_older_module_has_rules_with_fewer_fields() {
     assert_eq!(module.rule("cache").unwrap(), all);
     fs::remove_file(dir.path().join("rules/cache/enabled")).unwrap();
     assert!(matches!(module.rule("cache"), Err(Error::Read { .. })));
+}
+
+#[test]
+fn an_older_module_does_not_count_what_rules_drop() {
+    let (dir, module) = files();
+    let dropped = dir.path().join("rules/cache/dropped");
+
+    fs::remove_file(&dropped).unwrap();
+    assert_eq!(
+        module.counts("cache").unwrap(),
+        Counts {
+            packets: 3,
+            bytes: 99,
+            dropped: None,
+        }
+    );
+    fs::write(&dropped, "many\n").unwrap();
+    assert!(matches!(module.counts("cache"), Err(Error::Unknown { .. })));
+    fs::remove_file(dir.path().join("rules/cache/bytes")).unwrap();
+    assert!(matches!(module.counts("cache"), Err(Error::Read { .. })));
 }
 
 #[test]

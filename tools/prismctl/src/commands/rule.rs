@@ -23,6 +23,7 @@ use super::{
 use crate::{
     error::Error,
     output::{
+        number,
         Output,
         Table, //
     }, //
@@ -116,7 +117,9 @@ pub(super) fn list(out: &mut Output) -> Result<(), Error> {
         }
     }
     out.print(&rules, |out| {
-        let mut table = Table::new(&["NAME", "CLASS", "ON", "PACKETS", "BYTES", "FLOWS"]);
+        let mut table = Table::new(&[
+            "NAME", "CLASS", "ON", "PACKETS", "BYTES", "DROPPED", "FLOWS",
+        ]);
 
         for rule in &rules {
             table.line(vec![
@@ -125,6 +128,7 @@ pub(super) fn list(out: &mut Output) -> Result<(), Error> {
                 if rule.enabled { "yes" } else { "no" }.to_owned(),
                 rule.counts.packets.to_string(),
                 rule.counts.bytes.to_string(),
+                number(rule.counts.dropped),
                 rule.flows.clone(),
             ]);
         }
@@ -158,7 +162,8 @@ pub(super) fn show(out: &mut Output, name: &str) -> Result<(), Error> {
             if rule.enabled { "yes" } else { "no" }
         )?;
         writeln!(out, "{:17} {}", "packets", rule.counts.packets)?;
-        writeln!(out, "{:17} {}", "bytes", rule.counts.bytes)
+        writeln!(out, "{:17} {}", "bytes", rule.counts.bytes)?;
+        writeln!(out, "{:17} {}", "dropped", number(rule.counts.dropped))
     })?;
     Ok(())
 }
