@@ -16,7 +16,10 @@ use std::{
     },
 };
 
-use prism_config::Counter;
+use prism_config::{
+    Counter,
+    Counts, //
+};
 use prometheus_client::{
     collector::Collector,
     encoding::{
@@ -238,6 +241,9 @@ fn own(encoder: &mut DescriptorEncoder<'_>, inner: &Inner) -> fmt::Result {
     Ok(())
 }
 
+/// One of the counts of a rule, where it is known.
+type Kind = fn(&Counts) -> Option<u64>;
+
 /// What the module counts.
 fn of_module(
     encoder: &mut DescriptorEncoder<'_>,
@@ -256,25 +262,30 @@ fn of_module(
         .iter()
         .filter_map(|(name, of)| Some((name, of, module.counts(name).ok()?)))
         .collect();
-    for (name, help, is_bytes) in [
+    let kinds: [(&str, &str, Kind); 3] = [
         (
             "prism_rule_packets",
             "Packets that a container's rule has met",
-            false,
+            |counts| Some(counts.packets),
         ),
         (
             "prism_rule_bytes",
             "Bytes that a container's rule has met",
-            true,
+            |counts| Some(counts.bytes),
         ),
-    ] {
+        // A module that is older does not count them.
+        (
+            "prism_rule_dropped",
+            "Packets of a container's rule that were dropped as too much waited",
+            |counts| counts.dropped,
+        ),
+    ];
+    for (name, help, of_kind) in kinds {
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
 
         for (rule, (container, network), counts) in &counts {
-            let value = if is_bytes {
-                counts.bytes
-            } else {
-                counts.packets
+            let Some(value) = of_kind(counts) else {
+                continue;
             };
             let labels = labels([
                 ("container", container),
@@ -347,10 +358,24 @@ mod tests {
             format!(r#"prismd_lacking{{container="c\"2",{shown},reason="driver"}} 1"#),
             format!(r#"prism_rule_packets_total{{container="c1",{shown},rule="r"}} 3"#),
             format!(r#"prism_rule_bytes_total{{container="c1",{shown},rule="r"}} 99"#),
+            format!(r#"prism_rule_dropped_total{{container="c1",{shown},rule="r"}} 2"#),
             "prism_up 1".to_owned(),
         ] {
             assert!(text.lines().any(|it| it == line), "{line}\n{text}");
         }
         assert!(!text.lines().any(|it| it == "prism_up 0"), "{text}");
+    }
+
+    #[test]
+    fn an_older_module_does_not_count_what_rules_drop() {
+        let (kernel, report) = (FakeKernel::default(), Report::default());
+        let of = ("c1".to_owned(), String::new());
+        let rules = Rules::from([("old".to_owned(), of)]);
+
+        kernel.module().unwrap().make("old").unwrap();
+        report.set(1, 0, 0, 0, rules, Vec::new());
+        let text = report.text(&kernel).unwrap();
+        assert!(text.contains("prism_rule_packets_total{"), "{text}");
+        assert!(!text.contains("prism_rule_dropped_total{"), "{text}");
     }
 }
