@@ -34,13 +34,17 @@ equal "nor is there a screen of JSON" "$status $complaint" \
 	'2 {"error":"a screen is no JSON: prismctl --json top --once, or --batch TIMES"}'
 ctl top --once --latency
 equal "text is printed" "$status $complaint" "0 "
-for title in rules CPUs latency "host drops"; do
+for title in rules CPUs latency "rule latency" "host drops"; do
 	matches "with $title" $'\n'"$out"$'\n' $'\n'"$title"$'\n'
 done
 matches "the flow's rule has packets" "$out" $'\n''flow +high +yes +[1-9][0-9.k]* '
 matches "the other's has none" "$out" $'\n''other +bulk +yes +0 '
 matches "a CPU looks them up" "$out" $'\n''[0-9]+ +[1-9][0-9.k]* +[1-9][0-9.k]* '
 matches "times are measured" "$out" $'\n''high +delivered +[1-9][0-9]* +[0-9.]+[um]s '
+matches "by rule, too" "$out" $'\n''flow +delivered +[1-9][0-9]* +[0-9.]+[um]s '
+matches "the flow's rule has dropped nothing, and has times" "$out" \
+	$'\n''flow +high +yes +[1-9][0-9.k]* +[1-9][0-9.k]* +0 +[0-9.]+[um]s +[0-9.]+[um]s +[1-9][0-9]* +0'$'\n'
+matches "the other's has none" "$out" $'\n''other +bulk +yes +0 +0 +0 +- +- '
 equal "as long as it runs" "$(<$enable)" 0
 ctl top --once
 matches "or it is told how to" "$out" 'not measured: prismctl top --latency'
@@ -51,8 +55,16 @@ equal "JSON is printed, a line each time" "$status $(wc -l <$dir/out)" "0 3"
 equal "with rules by name" "$(jq -r '.rules | map(.name) | join(" ")' $dir/out | sort -u)" "flow other"
 at_least "with rates" "$(jq -s '[.[].rules[0].packets_per_second] | min | floor' $dir/out)" 10 "$out"
 at_least "and those of CPUs" "$(jq -s '[.[].cpus_per_second[].looked_up] | max | floor' $dir/out)" 10 "$out"
+equal "nothing of the flow's rule is dropped" \
+	"$(jq -c '.rules[] | select(.name == "flow") | .dropped == 0 and .dropped_per_second == 0' $dir/out | sort -u)" true "$out"
+equal "its times are those of what is delivered" \
+	"$(jq -r '.rules[] | select(.name == "flow") | "\(.latency_kind) \(.p50_ns > 0 and .p50_ns <= .p99_ns)"' $dir/out | sort -u)" \
+	"delivered true" "$out"
+at_least "as many as come" "$(jq -s '[.[].rule_latency[] | select(.rule == "flow") | .packets] | add' $dir/out)" 30 "$out"
+equal "and there are none of the other" \
+	"$(jq -c '[.rule_latency[] | select(.rule == "other")]' $dir/out | sort -u)" "[]"
 equal "with buckets that are as many as packets" \
-	"$(jq -c '[.latency[] | .packets == ([.buckets[][2]] | add)] | unique' $dir/out | sort -u)" "[true]"
+	"$(jq -c '[.latency[], .rule_latency[] | .packets == ([.buckets[][2]] | add)] | unique' $dir/out | sort -u)" "[true]"
 equal "what was measured before is later" "$(<$enable)" 1
 echo 0 >$enable
 
@@ -98,13 +110,13 @@ if ! command -v script >/dev/null; then
 else
 	for signal in "" TERM HUP QUIT; do
 		rm -f $dir/before $dir/after $dir/status
-		screen $'\t\t' $signal
+		screen $'\t\t\t' $signal
 		equal "${signal:-q} ends it well" "$(<$dir/status)" "status 0"
 		equal "${signal:-q}: the terminal is as before" "$(<$dir/after)" "$(<$dir/before)"
 		matches "${signal:-q}: and shows what it did" "$(tail -c 200 $dir/typescript)" $'\e\\[\\?1049l'
 		equal "${signal:-q}: nothing is measured any more" "$(<$enable)" 0
 	done
-	matches "views were shown" "$(<$dir/typescript)" 'HALF'
+	matches "views were shown" "$(<$dir/typescript)" 'delivered'
 fi
 ended flow
 arrived "the flow meanwhile"

@@ -94,9 +94,10 @@ pub(crate) enum Command {
         #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
         wait: u64,
     },
-    /// Show what happens now: rules, CPUs, latency, drops.
+    /// Show what happens now: rules, CPUs, latency by class and by rule, drops.
     ///
-    /// Keys: tab for what is shown, s for the order, p to pause, arrows to scroll, q to end.
+    /// HALF, 99% and ALL are what so many of the packets took at most; a w behind those of a rule says that
+    /// none was delivered, and that this is how long packets waited. Keys: tab for what is shown, s for the order, p to pause, arrows to scroll, q to end.
     Top {
         /// Print once, as text.
         #[arg(long, conflicts_with = "batch")]

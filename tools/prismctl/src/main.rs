@@ -4,6 +4,7 @@
 
 mod cli;
 mod commands;
+mod counted;
 mod doctor;
 mod error;
 mod output;

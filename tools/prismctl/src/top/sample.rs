@@ -4,26 +4,29 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    path::PathBuf,
     time::Instant, //
 };
 
-use prism_config::{
-    Module,
-    Target, //
-};
+use prism_config::Module;
 
 use super::measured::Measured;
 use crate::{
+    counted::{
+        self,
+        debugfs::{
+            is_drop,
+            Cpus,
+            Debugfs, //
+        },
+        histogram::Times,
+        RuleCount, //
+    },
     doctor::{
         host::Host,
         namespace, //
     },
     error::Error, //
 };
-
-const DEBUG: &str = "/sys/kernel/debug/prism";
 
 /// Counts of a moment.
 pub(super) struct Sample {
@@ -33,11 +36,13 @@ pub(super) struct Sample {
     pub(super) rules: BTreeMap<String, RuleCount>,
     pub(super) counters: BTreeMap<String, u64>,
     /// The counters of each CPU; `None` for who may not know.
-    pub(super) cpus: Option<BTreeMap<u32, BTreeMap<String, u64>>>,
+    pub(super) cpus: Option<Cpus>,
     /// Whether times are measured; `None` for who may not know.
     pub(super) measures: Option<bool>,
-    pub(super) delivered: Histograms,
-    pub(super) waited: Histograms,
+    /// How long packets of each class took.
+    pub(super) by_class: Times,
+    /// The same of each rule; `None` for who may not know, and where the module does not tell.
+    pub(super) by_rule: Option<Times>,
     /// What was dropped, by what identifies the place.
     pub(super) drops: BTreeMap<String, Dropped>,
 }
@@ -50,32 +55,17 @@ pub(super) struct Dropped {
     pub(super) packets: u64,
 }
 
-/// What a rule has met.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct RuleCount {
-    pub(super) class: String,
-    pub(super) enabled: bool,
-    pub(super) packets: u64,
-    pub(super) bytes: u64,
-}
-
-/// How many packets took a time from the one to the other, in ns.
-pub(super) type Buckets = BTreeMap<(u64, u64), u64>;
-
-/// Those of each class.
-pub(super) type Histograms = BTreeMap<String, Buckets>;
-
 /// Where the counts come from.
 pub(super) struct Source {
     module: Module,
-    debug: PathBuf,
+    debug: Debugfs,
 }
 
 impl Source {
     pub(super) fn open() -> Result<Self, Error> {
         Ok(Self {
             module: Module::open()?,
-            debug: PathBuf::from(DEBUG),
+            debug: Debugfs::new(),
         })
     }
 
@@ -83,12 +73,6 @@ impl Source {
     pub(super) fn read(&self) -> Result<Sample, Error> {
         let counters = self.module.counters()?;
         let host = Host::read()?;
-        let debug = |name: &str| fs::read_to_string(self.debug.join(name)).ok();
-        let histograms = |name| {
-            debug(name)
-                .map(|text| histograms(&text))
-                .unwrap_or_default()
-        };
 
         Ok(Sample {
             at: Instant::now(),
@@ -97,91 +81,25 @@ impl Source {
             rules: self.rules()?,
             drops: drops(&counters, &host, namespace::drops(&host.networks)),
             counters,
-            cpus: debug("counters").map(|text| cpus(&text)),
-            measures: debug("latency/enable").map(|text| text.trim_end() == "1"),
-            delivered: histograms("latency/delivered"),
-            waited: histograms("latency/waited"),
+            cpus: self.debug.cpus().ok(),
+            measures: self.debug.is_measured().ok(),
+            by_class: self.debug.by_class().unwrap_or_default(),
+            by_rule: self.debug.by_rule().ok(),
         })
     }
 
     /// All rules; none for who may not know them.
     fn rules(&self) -> Result<BTreeMap<String, RuleCount>, Error> {
-        let mut rules = BTreeMap::new();
-
-        for name in self.module.names()? {
-            let count = || {
-                let rule = self.module.rule(&name)?;
-                let counts = self.module.counts(&name)?;
-
-                Ok(RuleCount {
-                    class: rule.class.to_string(),
-                    enabled: rule.enabled,
-                    packets: counts.packets,
-                    bytes: counts.bytes,
-                })
-            };
-
-            match count() {
-                Ok(count) => {
-                    rules.insert(name, count);
-                }
-                Err(prism_config::Error::NoRule(_) | prism_config::Error::Denied(_)) => (),
-                Err(why) => return Err(why.into()),
-            }
+        match counted::rules(&self.module) {
+            Err(prism_config::Error::Denied(_)) => Ok(BTreeMap::new()),
+            rules => Ok(rules?),
         }
-        Ok(rules)
     }
 
     /// Has times measured until what it returns is dropped.
     pub(super) fn measure(&self) -> Result<Measured, Error> {
-        Measured::new(self.debug.join("latency/enable"))
+        Measured::new(self.debug.switch())
     }
-}
-
-/// The table of the file `counters`.
-fn cpus(text: &str) -> BTreeMap<u32, BTreeMap<String, u64>> {
-    let mut lines = text.lines();
-    let numbers: Vec<u32> = lines
-        .next()
-        .unwrap_or("")
-        .split_whitespace()
-        .filter_map(|word| word.strip_prefix("cpu")?.parse().ok())
-        .collect();
-    let mut cpus: BTreeMap<u32, BTreeMap<String, u64>> = BTreeMap::new();
-
-    for line in lines {
-        let mut words = line.split_whitespace();
-        let Some(name) = words.next() else {
-            continue;
-        };
-        for (cpu, count) in numbers.iter().zip(words) {
-            cpus.entry(*cpu)
-                .or_default()
-                .insert(name.to_owned(), count.parse().unwrap_or(0));
-        }
-    }
-    cpus
-}
-
-/// Lines such as `high 3584 4096 17`.
-fn histograms(text: &str) -> Histograms {
-    let mut classes = Histograms::new();
-
-    for line in text.lines() {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [class, numbers @ ..] = words.as_slice() else {
-            continue;
-        };
-        let numbers: Option<Vec<u64>> = numbers.iter().map(|word| word.parse().ok()).collect();
-
-        if let Some([from, to, packets]) = numbers.as_deref() {
-            classes
-                .entry((*class).to_owned())
-                .or_default()
-                .insert((*from, *to), *packets);
-        }
-    }
-    classes
 }
 
 /// What is dropped, and where: by the module, and by the rest of the host, `elsewhere` by devices of namespaces
@@ -192,7 +110,6 @@ fn drops(
     elsewhere: Vec<(String, u64)>,
 ) -> BTreeMap<String, Dropped> {
     let by_place = |(place, packets): (String, u64)| (place.clone(), Dropped { place, packets });
-    let is_drop = |name: &str| name == "purged" || name.starts_with("dropped");
     let module = counters
         .iter()
         .filter(|(name, _)| is_drop(name))
@@ -233,24 +150,13 @@ fn drops(
 pub(super) mod tests {
     use std::time::Duration;
 
+    use prism_config::Counts;
+
     use super::*;
-
-    #[test]
-    fn the_table_of_cpus_is_read() {
-        let cpus = cpus("counter cpu0 cpu2\nclassified 3 4\ndelivered 1 2\n");
-
-        assert_eq!(cpus.keys().copied().collect::<Vec<_>>(), [0, 2]);
-        assert_eq!(cpus[&2]["classified"], 4);
-        assert_eq!(cpus[&0]["delivered"], 1);
-    }
-
-    #[test]
-    fn histograms_are_read() {
-        let classes = histograms("high 256 320 5\nbulk 1 2 3\nbad 1 2\nworse 1 2 x\n\n");
-
-        assert_eq!(classes.len(), 2);
-        assert_eq!(classes["high"][&(256, 320)], 5);
-    }
+    use crate::counted::histogram::{
+        Buckets,
+        Histograms, //
+    };
 
     #[test]
     fn drops_elsewhere_have_their_place() {
@@ -268,11 +174,14 @@ pub(super) mod tests {
 
     /// A sample after so many seconds, in each of which there was the same.
     pub(in crate::top) fn sample(begin: Instant, seconds: u64) -> Sample {
-        let rule = |class: &str, packets: u64| RuleCount {
+        let rule = |class: &str, packets: u64, dropped: u64| RuleCount {
             class: class.to_owned(),
             enabled: true,
-            packets: packets * seconds + 7,
-            bytes: packets * seconds * 100,
+            counts: Counts {
+                packets: packets * seconds + 7,
+                bytes: packets * seconds * 100,
+                dropped: Some(dropped * seconds),
+            },
         };
         let counters = |packets: u64| {
             BTreeMap::from([
@@ -284,27 +193,37 @@ pub(super) mod tests {
             ])
         };
 
+        let took = |seconds: u64| {
+            Buckets::from([
+                ((2048, 2560), 90 * seconds),
+                ((4096, 5120), 9 * seconds),
+                ((1_048_576, 1_310_720), seconds),
+            ])
+        };
+
         Sample {
             at: begin + Duration::from_secs(seconds),
             mode: "sync".to_owned(),
             isolates: true,
             rules: BTreeMap::from([
-                ("backup".to_owned(), rule("bulk", 400)),
-                ("cache".to_owned(), rule("high", 1000)),
-                ("idle".to_owned(), rule("high", 0)),
+                ("backup".to_owned(), rule("bulk", 400, 3)),
+                ("cache".to_owned(), rule("high", 1000, 0)),
+                ("idle".to_owned(), rule("high", 0, 0)),
             ]),
             counters: counters(1400),
             cpus: Some(BTreeMap::from([(0, counters(1000)), (1, counters(400))])),
             measures: Some(true),
-            delivered: Histograms::from([(
-                "high".to_owned(),
-                BTreeMap::from([
-                    ((2048, 2560), 90 * seconds),
-                    ((4096, 5120), 9 * seconds),
-                    ((1_048_576, 1_310_720), seconds),
-                ]),
-            )]),
-            waited: Histograms::new(),
+            by_class: Times {
+                delivered: Histograms::from([("high".to_owned(), took(seconds))]),
+                waited: Histograms::new(),
+            },
+            by_rule: Some(Times {
+                delivered: Histograms::from([("cache".to_owned(), took(seconds))]),
+                waited: Histograms::from([(
+                    "backup".to_owned(),
+                    Buckets::from([((16384, 20480), 50 * seconds)]),
+                )]),
+            }),
             drops: [
                 ("1", "prism: dropped_bulk", 3 * seconds),
                 ("2", "eth0: ring is full", 12 * seconds),

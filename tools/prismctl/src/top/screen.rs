@@ -122,7 +122,7 @@ impl Screen {
 
             spans.push(Span::styled(format!(" {} ", view.title()), style));
         }
-        if matches!(self.view, View::Rules | View::Drops) {
+        if self.view.is_sorted() {
             spans.push(Span::raw(format!("  {}", self.sort.title())));
         }
         if self.is_paused {
@@ -135,20 +135,26 @@ impl Screen {
     }
 
     fn table(&self, lines: &Lines, room: u16) -> Table<'static> {
-        let widths = widths(lines, room.into());
+        let columns = columns(lines, room.into());
         let row = |line: &Vec<String>| {
-            let cells = line.iter().zip(&widths);
+            let cells = columns
+                .iter()
+                .filter_map(|&(column, width)| Some(cut(line.get(column)?, width)));
 
-            Row::new(cells.map(|(cell, &width)| cut(cell, width)))
+            Row::new(cells.collect::<Vec<_>>())
         };
         let shown = lines.lines.iter().skip(self.scrolled);
-        let constraints = widths
+        let constraints = columns
             .iter()
-            .map(|&width| Constraint::Length(u16::try_from(width).unwrap_or(u16::MAX)));
+            .map(|&(_, width)| Constraint::Length(u16::try_from(width).unwrap_or(u16::MAX)));
+        let headings = columns
+            .iter()
+            .filter_map(|&(column, _)| lines.heading.get(column).copied());
 
         Table::new(shown.map(row), constraints)
             .header(
-                Row::new(lines.heading.clone()).style(Style::new().add_modifier(Modifier::BOLD)),
+                Row::new(headings.collect::<Vec<_>>())
+                    .style(Style::new().add_modifier(Modifier::BOLD)),
             )
             .column_spacing(SPACING)
     }
@@ -157,26 +163,36 @@ impl Screen {
 /// Between columns.
 const SPACING: u16 = 2;
 
-/// How wide columns are: numbers are seen whole, and names, which are in the first, have what is left.
-fn widths(lines: &Lines, room: usize) -> Vec<usize> {
+/// Which columns are shown, and how wide they are: numbers are seen whole, and names, which are in the first,
+/// have what is left. Where that is little, columns that can be spared are not there.
+fn columns(lines: &Lines, room: usize) -> Vec<(usize, usize)> {
     const LEAST: usize = 8;
+    const ENOUGH: usize = 16;
     let longest = lines.heading.iter().enumerate().map(|(column, heading)| {
         let cells = lines.lines.iter().filter_map(|line| line.get(column));
         let longest = cells.map(|cell| cell.chars().count()).max().unwrap_or(0);
 
-        longest.max(heading.chars().count())
+        (column, longest.max(heading.chars().count()))
     });
-    let mut widths: Vec<usize> = longest.collect();
+    let mut columns: Vec<(usize, usize)> = longest.collect();
+    let left = |columns: &[(usize, usize)]| {
+        let others = columns.iter().skip(1);
+        let taken: usize = others.map(|(_, width)| width + usize::from(SPACING)).sum();
 
-    if let [names, others @ ..] = widths.as_mut_slice() {
-        let taken: usize = others
-            .iter()
-            .map(|width| width + usize::from(SPACING))
-            .sum();
+        room.saturating_sub(taken)
+    };
+    let names = columns.first().map_or(0, |(_, width)| *width);
 
-        *names = room.saturating_sub(taken).max(LEAST).min(*names);
+    for spare in lines.spare {
+        if left(&columns) < names.min(ENOUGH) {
+            columns.retain(|(column, _)| lines.heading.get(*column) != Some(spare));
+        }
     }
-    widths
+    let left = left(&columns);
+    if let Some((_, width)) = columns.first_mut() {
+        *width = left.max(LEAST).min(names);
+    }
+    columns
 }
 
 /// A text in so many characters. What is left out is in its middle, as names may differ at their ends alone.
@@ -202,6 +218,7 @@ mod tests {
         },
     };
 
+    use prism_config::Counts;
     use ratatui::{
         backend::TestBackend,
         Terminal, //
@@ -210,11 +227,11 @@ mod tests {
     use super::{
         super::sample::{
             tests::sample,
-            RuleCount,
             Sample, //
         },
         *,
     };
+    use crate::counted::RuleCount;
 
     /// The lines of a screen of that size after these keys.
     fn shown(width: u16, height: u16, keys: &[KeyCode]) -> Vec<String> {
@@ -250,11 +267,11 @@ mod tests {
             lines[..6],
             [
                 "prism  mode sync  isolate on  3 rules  classified 1400/s  at once 700/s",
-                " rules  CPUs  latency  host drops   by rate",
-                "RULE    CLASS  ON   PKT/S  BIT/S   PACKETS",
-                "cache   high   yes  1000   800.0k  12007",
-                "backup  bulk   yes  400    320.0k  4807",
-                "idle    high   yes  0      0       7",
+                " rules  CPUs  latency  rule latency  host drops   by rate",
+                "RULE    CLASS  ON   PKT/S  BIT/S   DROP/S  HALF    99%        PACKETS  DROPPED",
+                "cache   high   yes  1000   800.0k  0       2.6us   5.1us      12007    0",
+                "backup  bulk   yes  400    320.0k  3       20.5us  20.5us  w  4807     36",
+                "idle    high   yes  0      0       0       -       -          7        0",
             ]
         );
         assert_eq!(
@@ -287,8 +304,17 @@ mod tests {
             "{latency:?}"
         );
         assert!(latency[3].contains('█'));
-        assert!(shown(80, 24, &[Tab, Tab, Tab])[3].starts_with("eth0: ring is full"));
-        assert!(shown(80, 24, &[Tab; 4])[2].starts_with("RULE"));
+        let latency = shown(80, 24, &[Tab; 3]);
+        assert!(
+            latency[2].starts_with("RULE               PACKETS  HALF    99%     ALL     1us"),
+            "{latency:?}"
+        );
+        assert!(
+            latency[3].starts_with("cache   delivered  200      2.6us   5.1us   1.3ms"),
+            "{latency:?}"
+        );
+        assert!(shown(80, 24, &[Tab; 4])[3].starts_with("eth0: ring is full"));
+        assert!(shown(80, 24, &[Tab; 5])[2].starts_with("RULE    CLASS"));
     }
 
     #[test]
@@ -297,28 +323,57 @@ mod tests {
         let rule = |packets| RuleCount {
             class: "interactive".to_owned(),
             enabled: true,
-            packets,
-            bytes: 0,
+            counts: Counts {
+                packets,
+                bytes: 0,
+                dropped: Some(0),
+            },
         };
         let name = |port| format!("docker:000000000001:u1mlcxjhvrwz:{port}");
 
         now.rules = BTreeMap::from([(name(0), rule(1_234_567)), (name(1), rule(0))]);
+        now.measures = Some(false);
         assert_eq!(
             shown_of(&now, 80, 24, &[])[2..5],
             [
-                "RULE                                CLASS        ON   PKT/S   BIT/S  PACKETS",
-                "docker:000000000001:u1mlcxjhvrwz:0  interactive  yes  617.3k  0      1234567",
-                "docker:000000000001:u1mlcxjhvrwz:1  interactive  yes  0       0      0",
+                "RULE                   CLASS        ON   PKT/S   BIT/S  DROP/S  PACKETS  DROPPED",
+                "docker:000…cxjhvrwz:0  interactive  yes  617.3k  0      0       1234567  0",
+                "docker:000…cxjhvrwz:1  interactive  yes  0       0      0       0        0",
             ]
         );
         assert_eq!(
             shown_of(&now, 60, 24, &[])[2..5],
             [
-                "RULE                CLASS        ON   PKT/S   BIT/S  PACKETS",
-                "docker:0…xjhvrwz:0  interactive  yes  617.3k  0      1234567",
-                "docker:0…xjhvrwz:1  interactive  yes  0       0      0",
+                "RULE                 CLASS        ON   PKT/S   BIT/S  DROP/S",
+                "docker:00…xjhvrwz:0  interactive  yes  617.3k  0      0",
+                "docker:00…xjhvrwz:1  interactive  yes  0       0      0",
             ]
         );
+        now.measures = Some(true);
+        assert_eq!(
+            shown_of(&now, 80, 24, &[])[2..4],
+            [
+                "RULE               CLASS        ON   PKT/S   BIT/S  DROP/S  HALF  99%    PACKETS",
+                "docker:0…jhvrwz:0  interactive  yes  617.3k  0      0       -     -      1234567",
+            ]
+        );
+    }
+
+    #[test]
+    fn times_of_rules_with_long_names_have_room() {
+        let mut now = sample(Instant::now(), 12);
+        let times = now.by_rule.as_mut().unwrap();
+        let cache = times.delivered.remove("cache").unwrap();
+
+        times
+            .delivered
+            .insert("docker:000000000001:u1mlcxjhvrwz:0".to_owned(), cache);
+        let lines = shown_of(&now, 80, 24, &[KeyCode::Tab; 3]);
+        assert!(
+            lines[3].starts_with("docker:…jhvrwz:0  delivered  1200     2.6us   5.1us   1.3ms"),
+            "{lines:?}"
+        );
+        assert!(lines[3].contains('█'), "{lines:?}");
     }
 
     #[test]
@@ -337,7 +392,7 @@ mod tests {
     #[test]
     fn small_and_large_screens_hold() {
         for (width, height) in [(1, 1), (10, 3), (40, 10), (80, 5), (200, 60), (300, 100)] {
-            for tabs in 0..4 {
+            for tabs in 0..View::ALL.len() {
                 assert_eq!(
                     shown(width, height, &[KeyCode::Tab].repeat(tabs)).len(),
                     usize::from(height)

@@ -2,22 +2,35 @@
 
 //! What happened between two moments, as tables.
 
-use std::collections::BTreeMap;
+mod json;
 
-use prism_config::{
-    Counter,
-    Group, //
-};
-use serde_json::{
-    json,
-    Value, //
+use std::{
+    collections::BTreeMap,
+    iter, //
 };
 
 use super::sample::{
-    Buckets,
     Dropped,
-    Histograms,
     Sample, //
+};
+use crate::{
+    counted::{
+        debugfs::{
+            sums,
+            SUMS, //
+        },
+        histogram::{
+            bars,
+            packets,
+            within,
+            Buckets,
+            Kind,
+            Times,
+            SCALE, //
+        },
+        RuleCount, //
+    },
+    output::number,
 };
 
 /// What is shown.
@@ -26,17 +39,25 @@ pub(super) enum View {
     Rules,
     Cpus,
     Latency,
+    RuleLatency,
     Drops,
 }
 
 impl View {
-    pub(super) const ALL: [Self; 4] = [Self::Rules, Self::Cpus, Self::Latency, Self::Drops];
+    pub(super) const ALL: [Self; 5] = [
+        Self::Rules,
+        Self::Cpus,
+        Self::Latency,
+        Self::RuleLatency,
+        Self::Drops,
+    ];
 
     pub(super) const fn title(self) -> &'static str {
         match self {
             Self::Rules => "rules",
             Self::Cpus => "CPUs",
             Self::Latency => "latency",
+            Self::RuleLatency => "rule latency",
             Self::Drops => "host drops",
         }
     }
@@ -45,9 +66,15 @@ impl View {
         match self {
             Self::Rules => Self::Cpus,
             Self::Cpus => Self::Latency,
-            Self::Latency => Self::Drops,
+            Self::Latency => Self::RuleLatency,
+            Self::RuleLatency => Self::Drops,
             Self::Drops => Self::Rules,
         }
+    }
+
+    /// Whether its lines have an order that can be chosen.
+    pub(super) const fn is_sorted(self) -> bool {
+        matches!(self, Self::Rules | Self::RuleLatency | Self::Drops)
     }
 }
 
@@ -82,6 +109,8 @@ impl Sort {
 /// A table, with a line instead where there is nothing to be shown.
 pub(super) struct Lines {
     pub(super) heading: Vec<&'static str>,
+    /// The columns that are left out where there is little room for names, first the first.
+    pub(super) spare: &'static [&'static str],
     pub(super) lines: Vec<Vec<String>>,
     pub(super) hint: Option<&'static str>,
 }
@@ -90,7 +119,21 @@ pub(super) struct Lines {
 pub(super) struct Change<'a> {
     before: &'a Sample,
     pub(super) now: &'a Sample,
+    /// How long packets of each class took meanwhile.
+    by_class: Times,
+    /// The same of each rule.
+    by_rule: Option<Times>,
 }
+
+/// What a rule met in a second.
+struct Rates {
+    packets: f64,
+    bytes: f64,
+    dropped: Option<f64>,
+}
+
+/// The classes, as they are shown.
+const CLASSES: [&str; 4] = ["high", "interactive", "normal", "bulk"];
 
 /// What a line is ordered by.
 struct Keyed {
@@ -101,7 +144,20 @@ struct Keyed {
 
 impl<'a> Change<'a> {
     pub(super) fn new(before: &'a Sample, now: &'a Sample) -> Self {
-        Self { before, now }
+        // What a rule had that was disabled is not known.
+        let is_known = |name: &str| before.rules.get(name).is_none_or(|rule| rule.enabled);
+        let nothing = Times::default();
+        let of_rules_before = before.by_rule.as_ref().unwrap_or(&nothing);
+
+        Self {
+            before,
+            now,
+            by_class: now.by_class.since(&before.by_class, |_| true),
+            by_rule: now
+                .by_rule
+                .as_ref()
+                .map(|times| times.since(of_rules_before, is_known)),
+        }
     }
 
     fn seconds(&self) -> f64 {
@@ -122,33 +178,72 @@ impl<'a> Change<'a> {
             View::Rules => self.rules(sort),
             View::Cpus => self.cpus(),
             View::Latency => self.latency(),
+            View::RuleLatency => self.rule_latency(sort),
             View::Drops => self.drops(sort),
         }
     }
 
+    fn rule_rates(&self, name: &str, rule: &RuleCount) -> Rates {
+        let (before, now) = (
+            self.before.rules.get(name).map(|rule| rule.counts),
+            rule.counts,
+        );
+
+        Rates {
+            packets: self.rate(before.map(|it| it.packets), now.packets),
+            bytes: self.rate(before.map(|it| it.bytes), now.bytes),
+            dropped: now
+                .dropped
+                .map(|dropped| self.rate(before.and_then(|it| it.dropped), dropped)),
+        }
+    }
+
+    /// What tells most of how long packets of a rule took meanwhile.
+    fn times_of_rule(&self, name: &str) -> Option<(Kind, &Buckets)> {
+        self.by_rule.as_ref()?.best(name)
+    }
+
     fn rules(&self, sort: Sort) -> Lines {
-        let lines = self.now.rules.iter().map(|(name, rule)| {
-            let before = self.before.rules.get(name);
-            let packets = self.rate(before.map(|rule| rule.packets), rule.packets);
-            let bytes = self.rate(before.map(|rule| rule.bytes), rule.bytes);
+        let has_times = self.now.measures == Some(true) && self.by_rule.is_some();
+        let times = |name: &str| {
+            let Some((kind, buckets)) = self.times_of_rule(name) else {
+                return ["-", "-", ""].map(str::to_owned);
+            };
+            let mark = if kind == Kind::Waited { "w" } else { "" };
 
-            Keyed {
-                rate: packets,
-                total: rule.packets,
-                cells: vec![
-                    name.clone(),
-                    rule.class.clone(),
-                    if rule.enabled { "yes" } else { "no" }.to_owned(),
-                    amount(packets),
-                    amount(bytes * 8.0),
-                    rule.packets.to_string(),
-                ],
+            [within(buckets, 0.5), within(buckets, 0.99), mark.to_owned()]
+        };
+        let line = |(name, rule): (&String, &RuleCount)| {
+            let rates = self.rule_rates(name, rule);
+            let mut cells = vec![
+                name.clone(),
+                rule.class.clone(),
+                if rule.enabled { "yes" } else { "no" }.to_owned(),
+                amount(rates.packets),
+                amount(rates.bytes * 8.0),
+                rates.dropped.map_or_else(|| "-".to_owned(), amount),
+            ];
+
+            if has_times {
+                cells.extend(times(name));
             }
-        });
+            cells.extend([rule.counts.packets.to_string(), number(rule.counts.dropped)]);
+            Keyed {
+                rate: rates.packets,
+                total: rule.counts.packets,
+                cells,
+            }
+        };
+        let mut heading = vec!["RULE", "CLASS", "ON", "PKT/S", "BIT/S", "DROP/S"];
 
+        if has_times {
+            heading.extend(["HALF", "99%", ""]);
+        }
+        heading.extend(["PACKETS", "DROPPED"]);
         Lines {
-            heading: vec!["RULE", "CLASS", "ON", "PKT/S", "BIT/S", "PACKETS"],
-            lines: sorted(lines, sort),
+            heading,
+            spare: &["DROPPED", "PACKETS", "BIT/S", "ON", "CLASS"],
+            lines: sorted(self.now.rules.iter().map(line), sort),
             hint: self
                 .now
                 .rules
@@ -157,30 +252,14 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// For each CPU how many packets a second were looked up, went at once, waited, were dropped, and were
-    /// left to the kernel. `None` for who may not know.
+    /// What the counters of each CPU add up to in a second. `None` for who may not know.
     fn cpu_rates(&self) -> Option<BTreeMap<u32, [f64; 5]>> {
         let rates = |(cpu, counts): (&u32, &BTreeMap<String, u64>)| {
             let before = self.before.cpus.as_ref().and_then(|cpus| cpus.get(cpu));
-            let sum = |is_in: &dyn Fn(&str) -> bool| {
-                let rates = counts
-                    .iter()
-                    .filter(|(name, _)| is_in(name))
-                    .map(|(name, now)| {
-                        self.rate(before.and_then(|counts| counts.get(name)).copied(), *now)
-                    });
+            let (before, now) = (before.map(sums).unwrap_or_default(), sums(counts));
+            let mut before = before.into_iter();
 
-                rates.fold(0.0, |sum, rate| sum + rate)
-            };
-            let sums = [
-                sum(&|name| matches!(name, "classified" | "unmatched")),
-                sum(&|name| name == "completed"),
-                sum(&|name| name.starts_with("deferred_")),
-                sum(&|name| name.starts_with("dropped") || name == "purged"),
-                sum(&is_left),
-            ];
-
-            (*cpu, sums)
+            (*cpu, now.map(|now| self.rate(before.next(), now)))
         };
 
         Some(self.now.cpus.as_ref()?.iter().map(rates).collect())
@@ -194,85 +273,81 @@ impl<'a> Change<'a> {
         let line = |(cpu, rates): (u32, [f64; 5])| {
             let rates = rates.into_iter().map(amount);
 
-            std::iter::once(cpu.to_string()).chain(rates).collect()
+            iter::once(cpu.to_string()).chain(rates).collect()
         };
+        let headings = SUMS.into_iter().map(|(heading, _)| heading);
 
         Lines {
-            heading: vec![
-                "CPU",
-                "LOOKED UP",
-                "AT ONCE",
-                "WAITED",
-                "DROPPED",
-                "KERNEL'S",
-            ],
+            heading: iter::once("CPU").chain(headings).collect(),
+            spare: &[],
             lines: rates.into_iter().flatten().map(line).collect(),
             hint,
         }
     }
 
-    /// The packets of a class that took each time meanwhile.
-    fn meanwhile(before: &Histograms, now: &Histograms, class: &str) -> Buckets {
-        let buckets = now.get(class).into_iter().flatten();
-
-        buckets
-            .map(|(at, packets)| {
-                let before = before.get(class).and_then(|buckets| buckets.get(at));
-
-                (*at, packets.saturating_sub(before.copied().unwrap_or(0)))
-            })
-            .filter(|(_, packets)| *packets != 0)
-            .collect()
-    }
-
-    /// Of each class, those that were delivered and those that waited.
-    fn histograms(&self) -> Vec<(&'static str, String, Buckets)> {
-        let kinds = [
-            ("delivered", &self.before.delivered, &self.now.delivered),
-            ("waited", &self.before.waited, &self.now.waited),
-        ];
-        let mut all = Vec::new();
-
-        for (kind, before, now) in kinds {
-            for class in ["high", "interactive", "normal", "bulk"] {
-                let buckets = Self::meanwhile(before, now, class);
-
-                if !buckets.is_empty() {
-                    all.push((kind, class.to_owned(), buckets));
-                }
-            }
-        }
-        all
-    }
-
     fn latency(&self) -> Lines {
+        let of = |kind| {
+            CLASSES.into_iter().filter_map(move |class| {
+                Some(times_line(class, kind, self.by_class.of(kind, class)?))
+            })
+        };
+        let lines: Vec<_> = Kind::ALL.into_iter().flat_map(of).collect();
+
+        Lines {
+            heading: times_heading("CLASS"),
+            spare: &[],
+            hint: self.no_times(
+                lines.is_empty(),
+                "no packet was delivered or waited meanwhile",
+            ),
+            lines,
+        }
+    }
+
+    fn rule_latency(&self, sort: Sort) -> Lines {
+        let line = |times: &Times, name: &str, kind| {
+            let buckets = times.of(kind, name)?;
+            let total = self.now.by_rule.as_ref()?.of(kind, name).map(packets);
+
+            Some(Keyed {
+                rate: packets(buckets) as f64,
+                total: total.unwrap_or(0),
+                cells: times_line(name, kind, buckets),
+            })
+        };
         let mut lines = Vec::new();
 
-        for (kind, class, buckets) in self.histograms() {
-            let packets: u64 = buckets.values().sum();
-            let at = |part| quantile(&buckets, part).map_or_else(String::new, duration);
-
-            lines.push(vec![
-                class,
-                kind.to_owned(),
-                packets.to_string(),
-                at(0.5),
-                at(0.99),
-                at(1.0),
-                bars(&buckets),
-            ]);
+        if let Some(times) = &self.by_rule {
+            for name in times.names() {
+                lines.extend(
+                    Kind::ALL
+                        .into_iter()
+                        .filter_map(|kind| line(times, name, kind)),
+                );
+            }
         }
-        let hint = match self.now.measures {
-            None => Some("only root may know, there is no debugfs, or it is locked down"),
-            Some(false) => Some("not measured: prismctl top --latency"),
-            Some(true) if lines.is_empty() => Some("no packet was delivered or waited meanwhile"),
-            Some(true) => None,
+        let hint = match (self.now.measures, &self.by_rule) {
+            (Some(_), None) => Some("the module that is loaded does not tell times of rules"),
+            _ => self.no_times(
+                lines.is_empty(),
+                "no packet of a rule was delivered or waited meanwhile",
+            ),
         };
 
         Lines {
-            heading: vec!["CLASS", "", "PACKETS", "HALF", "99%", "ALL", SCALE],
-            lines,
+            heading: times_heading("RULE"),
+            spare: &[],
+            lines: sorted(lines.into_iter(), sort),
             hint,
+        }
+    }
+
+    /// Why there are no times; `none` where they are measured.
+    fn no_times(&self, is_empty: bool, none: &'static str) -> Option<&'static str> {
+        match self.now.measures {
+            None => Some("only root may know, there is no debugfs, or it is locked down"),
+            Some(false) => Some("not measured: prismctl top --latency"),
+            Some(true) => is_empty.then_some(none),
         }
     }
 
@@ -303,6 +378,7 @@ impl<'a> Change<'a> {
         lines.sort_by(|a, b| a.cells.cmp(&b.cells));
         Lines {
             heading: vec!["WHERE", "PKT/S", "PACKETS"],
+            spare: &[],
             hint: lines.is_empty().then_some("nothing was dropped"),
             lines: sorted(lines.into_iter(), sort),
         }
@@ -325,85 +401,23 @@ impl<'a> Change<'a> {
             rate("completed"),
         )
     }
-
-    /// All that is known, in numbers.
-    pub(super) fn to_json(&self) -> Value {
-        let rules: Value = self
-            .now
-            .rules
-            .iter()
-            .map(|(name, rule)| {
-                let before = self.before.rules.get(name);
-
-                json!({
-                    "name": name,
-                    "class": rule.class,
-                    "enabled": rule.enabled,
-                    "packets": rule.packets,
-                    "bytes": rule.bytes,
-                    "packets_per_second": self.rate(before.map(|it| it.packets), rule.packets),
-                    "bytes_per_second": self.rate(before.map(|it| it.bytes), rule.bytes),
-                })
-            })
-            .collect();
-        let latency: Value = self
-            .histograms()
-            .into_iter()
-            .map(|(kind, class, buckets)| {
-                let list: Value = buckets
-                    .iter()
-                    .map(|((from, to), packets)| json!([from, to, packets]))
-                    .collect();
-
-                json!({
-                    "class": class,
-                    "kind": kind,
-                    "packets": buckets.values().sum::<u64>(),
-                    "p50_ns": quantile(&buckets, 0.5),
-                    "p99_ns": quantile(&buckets, 0.99),
-                    "buckets": list,
-                })
-            })
-            .collect();
-
-        let drops: BTreeMap<&str, u64> = self
-            .dropped()
-            .map(|(dropped, _)| (dropped.place.as_str(), dropped.packets))
-            .collect();
-        let drop_rates: BTreeMap<&str, f64> = self
-            .dropped()
-            .map(|(dropped, rate)| (dropped.place.as_str(), rate))
-            .collect();
-        let cpu_rates = self.cpu_rates().map(|rates| {
-            let names = ["looked_up", "at_once", "waited", "dropped", "kernel"];
-            let named = |(cpu, rates)| (cpu, names.into_iter().zip(rates).collect());
-
-            rates
-                .into_iter()
-                .map(named)
-                .collect::<BTreeMap<u32, BTreeMap<&str, f64>>>()
-        });
-
-        json!({
-            "seconds": self.seconds(),
-            "mode": self.now.mode,
-            "isolate": self.now.isolates,
-            "rules": rules,
-            "counters": self.now.counters,
-            "cpus": self.now.cpus,
-            "cpus_per_second": cpu_rates,
-            "latency_is_measured": self.now.measures,
-            "latency": latency,
-            "drops": drops,
-            "drops_per_second": drop_rates,
-        })
-    }
 }
 
-/// Whether a counter is of what was left to the kernel though it need not have been.
-fn is_left(name: &str) -> bool {
-    Counter::named(name)
-        .is_some_and(|counter| counter.group == Group::LeftToKernel && !counter.is_normal)
+fn times_heading(whose: &'static str) -> Vec<&'static str> {
+    vec![whose, "", "PACKETS", "HALF", "99%", "ALL", SCALE]
+}
+
+/// How long packets of `whose` took.
+fn times_line(whose: &str, kind: Kind, buckets: &Buckets) -> Vec<String> {
+    vec![
+        whose.to_owned(),
+        kind.title().to_owned(),
+        packets(buckets).to_string(),
+        within(buckets, 0.5),
+        within(buckets, 0.99),
+        within(buckets, 1.0),
+        bars(buckets),
+    ]
 }
 
 fn sorted(lines: impl Iterator<Item = Keyed>, sort: Sort) -> Vec<Vec<String>> {
@@ -429,51 +443,6 @@ fn amount(number: f64) -> String {
         }
     }
     format!("{number:.0}")
-}
-
-/// Nanoseconds for people.
-fn duration(ns: u64) -> String {
-    match ns {
-        0..1_000 => format!("{ns}ns"),
-        1_000..1_000_000 => format!("{:.1}us", ns as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1}ms", ns as f64 / 1e6),
-        _ => format!("{:.1}s", ns as f64 / 1e9),
-    }
-}
-
-/// What so large a part of packets took at most, in ns.
-fn quantile(buckets: &Buckets, part: f64) -> Option<u64> {
-    let wanted = (buckets.values().sum::<u64>() as f64 * part).ceil() as u64;
-    let mut packets = 0;
-
-    buckets.iter().find_map(|((_, to), count)| {
-        packets += count;
-        (packets >= wanted.max(1)).then_some(*to)
-    })
-}
-
-/// What stands above bars: each time begins where its own is.
-const SCALE: &str = "1us   100us 10ms";
-
-/// How high the packets of each time stand: three columns for each power of ten from a microsecond on.
-fn bars(buckets: &Buckets) -> String {
-    const COLUMNS: usize = 18;
-    const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let mut columns = [0u64; COLUMNS];
-
-    for ((from, _), packets) in buckets {
-        let at = ((*from as f64 / 1e3).max(1.0).log10() * 3.0) as usize;
-
-        columns[at.min(COLUMNS - 1)] += packets;
-    }
-    let most = columns.iter().copied().max().unwrap_or(0).max(1) as f64;
-    let bar = |packets: u64| match packets {
-        0 => ' ',
-        // Few are seen beside many.
-        packets => LEVELS[((packets as f64).ln_1p() / most.ln_1p() * 7.0) as usize % 8],
-    };
-
-    columns.into_iter().map(bar).collect()
 }
 
 #[cfg(test)]

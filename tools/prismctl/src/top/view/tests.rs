@@ -2,10 +2,9 @@
 
 //! Tests of the tables.
 
-use std::{
-    collections::BTreeMap,
-    time::Instant, //
-};
+use std::time::Instant;
+
+use serde_json::json;
 
 use super::*;
 use crate::top::sample::tests::sample;
@@ -28,9 +27,19 @@ fn rules_have_rates_and_an_order() {
 
         assert_eq!(names(&lines), ["cache", "backup", "idle"]);
         assert_eq!(
-            lines.lines[0],
-            ["cache", "high", "yes", "1000", "800.0k", "12007"]
+            lines.lines[..2],
+            [
+                [
+                    "cache", "high", "yes", "1000", "800.0k", "0", "2.6us", "5.1us", "", "12007",
+                    "0"
+                ],
+                [
+                    "backup", "bulk", "yes", "400", "320.0k", "3", "20.5us", "20.5us", "w", "4807",
+                    "36"
+                ],
+            ]
         );
+        assert_eq!(lines.lines[2][6..9], ["-", "-", ""]);
         assert_eq!(
             names(&change.lines(View::Rules, Sort::Name)),
             ["backup", "cache", "idle"]
@@ -61,6 +70,104 @@ fn latency_is_of_the_time_meanwhile() {
         );
         assert_eq!(change.to_json()["latency"][0]["p50_ns"], 2560);
     });
+}
+
+#[test]
+fn latency_is_told_by_rule() {
+    with(|change| {
+        let lines = change.lines(View::RuleLatency, Sort::Rate);
+
+        assert_eq!(
+            lines.lines[0][..6],
+            ["cache", "delivered", "200", "2.6us", "5.1us", "1.3ms"]
+        );
+        assert_eq!(
+            lines.lines[1][..6],
+            ["backup", "waited", "100", "20.5us", "20.5us", "20.5us"]
+        );
+        assert_eq!(
+            names(&change.lines(View::RuleLatency, Sort::Name)),
+            ["backup", "cache"]
+        );
+        let json = change.to_json();
+        assert_eq!(json["rule_latency"][0]["rule"], "cache");
+        assert_eq!(json["rule_latency"][0]["kind"], "delivered");
+        assert_eq!(json["rule_latency"][0]["packets"], 200);
+        assert_eq!(
+            json["rule_latency"][1]["buckets"][0],
+            json!([16384, 20480, 100])
+        );
+        assert_eq!(json["rules"][0]["latency_kind"], "waited");
+        assert_eq!(json["rules"][0]["p99_ns"], 20480);
+        assert_eq!(json["rules"][0]["dropped"], 36);
+        assert_eq!(json["rules"][0]["dropped_per_second"], 3.0);
+        assert_eq!(json["rules"][2]["latency_kind"], json!(null));
+        assert_eq!(json["rules"][2]["p50_ns"], json!(null));
+    });
+}
+
+#[test]
+fn an_older_module_tells_less_of_rules() {
+    let begin = Instant::now();
+    let older = |seconds| {
+        let mut sample = sample(begin, seconds);
+
+        sample.by_rule = None;
+        for rule in sample.rules.values_mut() {
+            rule.counts.dropped = None;
+        }
+        sample
+    };
+    let (before, now) = (older(10), older(12));
+    let change = Change::new(&before, &now);
+    let lines = change.lines(View::Rules, Sort::Rate);
+
+    assert!(!lines.heading.contains(&"HALF"));
+    assert_eq!(
+        lines.lines[0],
+        ["cache", "high", "yes", "1000", "800.0k", "-", "12007", "-"]
+    );
+    assert_eq!(
+        change.lines(View::RuleLatency, Sort::Rate).hint,
+        Some("the module that is loaded does not tell times of rules")
+    );
+    let json = change.to_json();
+    assert_eq!(json["rule_latency"], json!(null));
+    assert_eq!(json["rules"][0]["dropped"], json!(null));
+    assert_eq!(json["rules"][0]["dropped_per_second"], json!(null));
+}
+
+#[test]
+fn rules_have_no_times_while_none_are_measured() {
+    let begin = Instant::now();
+    let (before, mut now) = (sample(begin, 10), sample(begin, 12));
+
+    now.measures = Some(false);
+    now.by_rule = before.by_rule.clone();
+    let change = Change::new(&before, &now);
+    assert!(!change
+        .lines(View::Rules, Sort::Rate)
+        .heading
+        .contains(&"HALF"));
+    let lines = change.lines(View::RuleLatency, Sort::Rate);
+    assert_eq!(
+        (lines.lines.len(), lines.hint),
+        (0, Some("not measured: prismctl top --latency"))
+    );
+}
+
+#[test]
+fn what_a_rule_had_before_it_was_disabled_is_not_of_now() {
+    let begin = Instant::now();
+    let (mut before, now) = (sample(begin, 10), sample(begin, 12));
+
+    before.rules.get_mut("cache").unwrap().enabled = false;
+    before.by_rule.as_mut().unwrap().delivered.clear();
+    let change = Change::new(&before, &now);
+    assert_eq!(
+        names(&change.lines(View::RuleLatency, Sort::Rate)),
+        ["backup"]
+    );
 }
 
 #[test]
@@ -95,7 +202,7 @@ fn what_begins_anew_counts_from_zero() {
     let begin = Instant::now();
     let (before, mut now) = (sample(begin, 10), sample(begin, 12));
 
-    now.rules.get_mut("cache").unwrap().packets = 30;
+    now.rules.get_mut("cache").unwrap().counts.packets = 30;
     let change = Change::new(&before, &now);
     let lines = change.lines(View::Rules, Sort::Name);
     assert_eq!(lines.lines[1][3], "15");
@@ -112,25 +219,4 @@ fn numbers_are_short() {
     ] {
         assert_eq!(amount(number), text);
     }
-}
-
-#[test]
-fn bars_stand_at_their_times() {
-    let bars = bars(&BTreeMap::from([((1_000_000, 1_200_000), 5)]));
-
-    assert_eq!(bars.chars().position(|bar| bar == '█'), Some(9));
-    assert_eq!(bars.trim(), "█");
-}
-
-#[test]
-fn times_stand_above_their_bars() {
-    with(|change| {
-        let heading = change.lines(View::Latency, Sort::Rate).heading[6];
-
-        for (time, ns) in [("1us", 1_000), ("100us", 100_000), ("10ms", 10_000_000)] {
-            let bars = bars(&BTreeMap::from([((ns, ns + 1), 5)]));
-
-            assert_eq!(heading.find(time), bars.chars().position(|bar| bar == '█'));
-        }
-    });
 }
