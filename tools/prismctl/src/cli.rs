@@ -127,11 +127,22 @@ pub(crate) enum Command {
         #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
         seconds: Option<u64>,
     },
-    /// Show the counters.
+    /// Show the counters: of all, or of each rule and CPU.
     Stats {
         /// Those that are zero, too.
         #[arg(long)]
         all: bool,
+        /// Of each rule: packets, bytes, drops, and how long half of its packets and 99 % took while that
+        /// was measured.
+        #[arg(long)]
+        rules: bool,
+        /// Of each CPU: packets that were looked up, went at once, waited, were dropped, and were left to the
+        /// kernel.
+        #[arg(long)]
+        cpus: bool,
+        /// Beside --rules, how many packets took how long, as bars.
+        #[arg(long, requires = "rules")]
+        histogram: bool,
     },
 }
 

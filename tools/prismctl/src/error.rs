@@ -20,6 +20,8 @@ use serde_json::{
     Value, //
 };
 
+use crate::counted::debugfs::Unseen;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
@@ -40,6 +42,8 @@ pub(crate) enum Error {
     NoScreen,
     #[error("times cannot be measured: this kernel is locked down, as with Secure Boot (see kernel_lockdown(7))")]
     LockedDown,
+    #[error("{what}: {why}")]
+    Unseen { what: &'static str, why: Unseen },
     #[error("the module that is loaded has no tracepoints")]
     NoTracepoints,
     #[error("output: {0}")]
@@ -133,6 +137,26 @@ mod tests {
         assert!(error
             .to_string()
             .contains(problem["what"].as_str().unwrap()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_with_the_reason() {
+        let unseen = |why| {
+            let what = "what each CPU has counted is not known";
+
+            Error::Unseen { what, why }.to_string()
+        };
+        let path = || PathBuf::from("/sys/kernel/debug/prism/counters");
+
+        assert_eq!(
+            unseen(Unseen::Denied(path())),
+            "what each CPU has counted is not known: only root may read /sys/kernel/debug/prism/counters"
+        );
+        assert_eq!(
+            unseen(Unseen::NoDebugfs("/sys/kernel/debug/prism".into())),
+            "what each CPU has counted is not known: \
+             there is no /sys/kernel/debug/prism: mount -t debugfs none /sys/kernel/debug"
+        );
     }
 
     #[test]

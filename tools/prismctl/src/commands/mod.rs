@@ -82,7 +82,20 @@ pub(crate) fn run(command: Command, out: &mut Output) -> Result<ExitCode, Error>
             count,
             seconds,
         } => trace(out, &flow, &Until { count, seconds })?,
-        Command::Stats { all } => stats::stats(out, all)?,
+        Command::Stats {
+            all,
+            rules,
+            cpus,
+            histogram,
+        } => stats::stats(
+            out,
+            &stats::Options {
+                is_all: all,
+                rules,
+                cpus,
+                histogram,
+            },
+        )?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `stats`: the counters.
+//! `stats`: the counters, of all or by rule and CPU.
+
+mod cpus;
+mod rules;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +14,17 @@ use prism_config::{
     COUNTERS, //
 };
 
+use serde::Serialize;
+
+use self::{
+    cpus::ByCpu,
+    rules::ByRule, //
+};
 use crate::{
+    counted::{
+        self,
+        debugfs::Debugfs, //
+    },
     error::Error,
     output::{
         styled,
@@ -20,9 +33,72 @@ use crate::{
     }, //
 };
 
+/// What is wanted, and how.
+pub(super) struct Options {
+    /// What is zero, too.
+    pub(super) is_all: bool,
+    pub(super) rules: bool,
+    pub(super) cpus: bool,
+    /// Whether rules have their histograms.
+    pub(super) histogram: bool,
+}
+
+/// What is shown of rules and CPUs.
+#[derive(Serialize)]
+struct Parts {
+    #[serde(flatten)]
+    rules: Option<ByRule>,
+    #[serde(flatten)]
+    cpus: Option<ByCpu>,
+}
+
+/// The counters, or those of each rule and CPU.
+pub(super) fn stats(out: &mut Output, options: &Options) -> Result<(), Error> {
+    let module = Module::open()?;
+
+    if !(options.rules || options.cpus) {
+        return all(out, &module, options.is_all);
+    }
+    let debug = Debugfs::new();
+    let unseen = |what| move |why| Error::Unseen { what, why };
+    let by_rule = || {
+        let rules = counted::rules(&module)?;
+
+        ByRule::new(rules, &debug, options.histogram)
+            .map_err(unseen("how long packets of rules took is not known"))
+    };
+    let by_cpu = || {
+        debug
+            .cpus()
+            .map(ByCpu::new)
+            .map_err(unseen("what each CPU has counted is not known"))
+    };
+    let parts = Parts {
+        rules: options.rules.then(by_rule).transpose()?,
+        cpus: options.cpus.then(by_cpu).transpose()?,
+    };
+
+    out.print(&parts, |out| {
+        if let Some(rules) = &parts.rules {
+            rules.print(out, options.is_all)?;
+            if options.histogram {
+                rules.print_histograms(out)?;
+            }
+        }
+        if let Some(cpus) = &parts.cpus {
+            if parts.rules.is_some() {
+                writeln!(out)?;
+            }
+            cpus.print(out, options.is_all)?;
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
 /// All counters by what they tell; those that are zero where `is_all`.
-pub(super) fn stats(out: &mut Output, is_all: bool) -> Result<(), Error> {
-    let counts = Module::open()?.counters()?;
+fn all(out: &mut Output, module: &Module, is_all: bool) -> Result<(), Error> {
+    let counts = module.counters()?;
 
     out.print(&counts, |out| {
         for group in Group::ALL {
