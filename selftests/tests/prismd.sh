@@ -157,6 +157,8 @@ arrived "what the rule is for"
 equal "and runs to completion" "${delta[completed]}" 20
 equal "Prometheus is told of it" \
 	"$(metric "prism_rule_packets_total{container=\"web\",network=\"back\",rule=\"$in_net:0\"}")" 20
+equal "and drops none" \
+	"$(metric "prism_rule_dropped_total{container=\"web\",network=\"back\",rule=\"$in_net:0\"}")" 0
 equal "and of what the module counts" "$(metric prism_completed_total)" "$(<"$PRISM/stats/completed")"
 equal "in all files" "$(http "GET /metrics" | sed -n 's/^prism_\([a-z_]*\)_total .*/\1/p' | LC_ALL=C sort)" \
 	"$(cd "$PRISM/stats" && printf '%s\n' * | LC_ALL=C sort)"

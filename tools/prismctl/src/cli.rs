@@ -97,7 +97,9 @@ pub(crate) enum Command {
     /// Show what happens now: rules, CPUs, latency by class and by rule, drops.
     ///
     /// HALF, 99% and ALL are what so many of the packets took at most; a w behind those of a rule says that
-    /// none was delivered, and that this is how long packets waited. Keys: tab for what is shown, s for the order, p to pause, arrows to scroll, q to end.
+    /// none was delivered, and that this is how long packets waited.
+    ///
+    /// Keys: tab for what is shown, s for the order, p to pause, arrows to scroll, q to end.
     Top {
         /// Print once, as text.
         #[arg(long, conflicts_with = "batch")]
