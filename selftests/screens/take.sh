@@ -42,7 +42,7 @@ wait_for 60 shows cache
 # Rates are of the time since the screen before.
 pause 4
 take top backup
-for view in cpus latency drops; do
+for view in cpus latency rule-latency drops; do
 	tmux send-keys Tab
 	pause 2.5
 	take "top-$view" q
